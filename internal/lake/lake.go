@@ -6,7 +6,6 @@
 package lake
 
 import (
-	"context"
 	"database/sql"
 	"log/slog"
 	"sync"
@@ -41,7 +40,6 @@ type Lake struct {
 	mu    sync.Mutex
 	work  *workDir
 	plans map[string]*plan // by metadata location: immutable
-	live  map[int64]*View  // by publication: immutable
 }
 
 // Publication is one state of the whole lake that became visible at once.
@@ -114,18 +112,3 @@ type Load struct {
 	Done     time.Time `json:"done,omitzero"`
 	Reason   string    `json:"reason,omitempty"` // why it was refused
 }
-
-// Config is what sanyi.yaml of the lake says.
-func (l *Lake) Config() Config { return l.config }
-
-// Dir is the lake's folder, absolute.
-func (l *Lake) Dir() string { return l.dir }
-
-// Close releases the catalogue and this process's scratch folder.
-func (l *Lake) Close() error { return l.close() }
-
-// Head is the newest publication; a new lake's has ID 0.
-func (l *Lake) Head(ctx context.Context) (Publication, error) { return l.publication(ctx, 0) }
-
-// Publications lists what was published, newest first.
-func (l *Lake) Publications(ctx context.Context) ([]Publication, error) { return l.publications(ctx) }
