@@ -25,6 +25,10 @@ const (
 	Arrow = "application/vnd.apache.arrow.stream"
 )
 
+// CallerHeader may name the person behind the token (the login of who looks at a dashboard, URL-escaped). It goes into the
+// audit book as what it is, a claim, and gives no rights.
+const CallerHeader = "X-Sanyi-Caller"
+
 // WireVersion is the version of everything in this package; it is raised when a reader of the old one would misread.
 const WireVersion = 1
 

@@ -32,6 +32,7 @@ const (
 type Entry struct {
 	At          time.Time `json:"at"`
 	Who         string    `json:"who"`
+	Behind      string    `json:"behind,omitempty"` // who the caller says looks at the answer: a claim
 	Scope       string    `json:"scope"`
 	Door        string    `json:"door"` // http
 	From        string    `json:"from"` // address of the caller

@@ -165,7 +165,7 @@ func (s *Server) catalog(w nethttp.ResponseWriter, r *nethttp.Request, who acces
 
 func (s *Server) query(w nethttp.ResponseWriter, r *nethttp.Request, who access.Identity) {
 	began := time.Now()
-	line := audit.Entry{At: began, Who: who.Name, Scope: who.Words, Door: "http", From: r.RemoteAddr, What: "query"}
+	line := audit.Entry{At: began, Who: who.Name, Behind: behind(r), Scope: who.Words, Door: "http", From: r.RemoteAddr, What: "query"}
 	answer, media, err := s.answer(w, r, who, &line)
 	var body bytes.Buffer
 	if err == nil {
@@ -194,6 +194,15 @@ func (s *Server) query(w nethttp.ResponseWriter, r *nethttp.Request, who access.
 	if _, err := w.Write(body.Bytes()); err != nil {
 		s.opt.Logger.Warn("caller went away", "who", who.Name, "error", err)
 	}
+}
+
+// behind is who the caller says looks at the answer; only plain characters of it, and not many.
+func behind(r *nethttp.Request) string {
+	claim := r.Header.Get(api.CallerHeader)
+	if len(claim) > 200 || strings.ContainsFunc(claim, func(c rune) bool { return c < '!' || c > '~' }) {
+		return "?"
+	}
+	return claim
 }
 
 // answer reads and checks the question, asks it, and tells the audit line what it learns.

@@ -91,6 +91,7 @@ func (d *door) ask(t *testing.T, body, accept string) (int, string, nethttp.Head
 	r.Header.Set("Content-Type", api.JSON)
 	r.Header.Set("Accept", accept)
 	r.Header.Set("Authorization", "Bearer "+d.token)
+	r.Header.Set(api.CallerHeader, "commission")
 	return do(t, r)
 }
 
@@ -282,7 +283,7 @@ func TestEveryQuestionIsInTheBookWithoutItsValues(t *testing.T) {
 		t.Fatalf("got %d lines, want 2", len(lines))
 	}
 	for i, want := range []string{`"decision":"answered"`, `"decision":"refused","kind":"usage"`} {
-		if !strings.Contains(lines[i], want) || !strings.Contains(lines[i], `"who":"grafana","scope":"org:H0001"`) {
+		if !strings.Contains(lines[i], want) || !strings.Contains(lines[i], `"who":"grafana","behind":"commission","scope":"org:H0001"`) {
 			t.Errorf("line %d: got %s, want %s", i+1, lines[i], want)
 		}
 	}

@@ -25,9 +25,6 @@ type client struct {
 	http  *http.Client
 }
 
-// CallerHeader carries the login of who looks at the dashboard to the audit book.
-const CallerHeader = "X-Sanyi-Caller"
-
 // maxAnswer bounds what the plugin reads of one answer.
 const maxAnswer = 64 << 20
 
@@ -113,7 +110,7 @@ func (c *client) do(ctx context.Context, method, path string, body []byte, accep
 		r.Header.Set("Content-Type", api.JSON)
 	}
 	if caller != "" {
-		r.Header.Set(CallerHeader, caller)
+		r.Header.Set(api.CallerHeader, caller)
 	}
 	resp, err := c.http.Do(r)
 	if err != nil {
