@@ -156,16 +156,12 @@ func newMetadata(t *schema.Table, location string) (table.Metadata, error) {
 
 func icebergSchema(t *schema.Table) (*iceberg.Schema, error) {
 	var fields []iceberg.NestedField
-	ids, ok := any(t).(contract)
-	if !ok {
-		return nil, fault.New(fault.Internal, "table %s: contract without field ids", t.Name)
-	}
-	for _, c := range ids.AllColumns() {
+	for _, c := range t.AllColumns() {
 		typ, err := icebergType(c.Type)
 		if err != nil {
 			return nil, fmt.Errorf("table %s: column %s: %w", t.Name, c.Name, err)
 		}
-		fields = append(fields, iceberg.NestedField{ID: ids.FieldID(c.Name), Name: c.Name, Type: typ, Doc: c.Title.ZH})
+		fields = append(fields, iceberg.NestedField{ID: c.ID, Name: c.Name, Type: typ, Doc: c.Title.ZH})
 	}
 	return iceberg.NewSchema(0, fields...), nil
 }
@@ -201,11 +197,7 @@ func partitionSpec(t *schema.Table) (iceberg.PartitionSpec, error) {
 	if !ok {
 		return iceberg.PartitionSpec{}, fault.New(fault.Invalid, "table %s: event_date %s: no such column", t.Name, t.EventDate)
 	}
-	ids, ok := any(t).(contract)
-	if !ok {
-		return iceberg.PartitionSpec{}, fault.New(fault.Internal, "table %s: contract without field ids", t.Name)
-	}
-	f := iceberg.PartitionField{SourceIDs: []int{ids.FieldID(c.Name)}, FieldID: monthField, Name: c.Name + "_month", Transform: iceberg.MonthTransform{}}
+	f := iceberg.PartitionField{SourceIDs: []int{c.ID}, FieldID: monthField, Name: c.Name + "_month", Transform: iceberg.MonthTransform{}}
 	switch c.Type.Kind {
 	case expr.Date, expr.Timestamp:
 	case expr.String: // 'YYYY-MM'
@@ -325,9 +317,4 @@ func (f files) writeMetadata(meta table.Metadata, baseLocation string) (string, 
 		return "", err
 	}
 	return location, errors.Join(json.NewEncoder(w).Encode(meta), w.Close())
-}
-
-type contract interface {
-	AllColumns() []schema.Column
-	FieldID(string) int
 }

@@ -1,13 +1,18 @@
 // Package duckdb runs statements on the files of a lake with DuckDB, in this process. An Engine is locked down: it
 // reads the warehouse of its lake and nothing else. A Scratch holds the few rows of a worked case in memory. A Loader
-// is trusted and writes: ingest's tool. It is the only package that talks to DuckDB.
+// is trusted and writes: ingest's tool. This is the only package that talks to DuckDB.
 package duckdb
 
 import (
 	"context"
 	"database/sql"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"strings"
 
-	"github.com/apache/arrow-go/v18/arrow/array"
+	duck "github.com/duckdb/duckdb-go/v2"
 
 	"github.com/sanyi-lake/sanyi/internal/engine"
 	"github.com/sanyi-lake/sanyi/internal/fault"
@@ -15,111 +20,195 @@ import (
 	"github.com/sanyi-lake/sanyi/schema"
 )
 
-var errStub = fault.New(fault.Internal, "duckdb: being written")
-
 // Options of an Engine.
 type Options struct {
 	Threads     int    // 0 = as many as there are processors
-	MemoryLimit string // "2GB"; "" = 60 % of the machine
-	Timezone    string // "" = the lake's
+	MemoryLimit string // "2GB"; "" = DuckDB's own, 80 % of the machine
+	Connections int    // statements that run at once; others wait. 0 = 4
 }
 
 // Engine answers statements from one lake. It is safe for concurrent use.
-type Engine struct{}
+type Engine struct {
+	lake *lake.Lake
+	set  *schema.Set
+	db   *sql.DB
+	pool chan *session // idle sessions, and nil for those not yet opened
+}
 
 var _ engine.Engine = (*Engine)(nil)
 
 // Open starts a locked-down DuckDB over the lake's warehouse.
-func Open(l *lake.Lake, set *schema.Set, opts Options) (*Engine, error) { return nil, errStub }
+func Open(l *lake.Lake, set *schema.Set, opts Options) (*Engine, error) {
+	if opts.Threads <= 0 {
+		opts.Threads = runtime.GOMAXPROCS(0)
+	}
+	if opts.Connections <= 0 {
+		opts.Connections = 4
+	}
+	work, err := l.Work()
+	if err != nil {
+		return nil, err
+	}
+	// The order matters: what is set after lock_configuration is refused, and so is what needs access from outside.
+	settings := []string{
+		fmt.Sprintf("SET threads = %d", opts.Threads),
+		"SET temp_directory = " + quoteText(filepath.Join(work, "duckdb")),
+		"SET TimeZone = " + quoteText(l.Config().Timezone),
+		"SET parquet_metadata_cache = true",
+		"SET allow_community_extensions = false",
+		"SET autoinstall_known_extensions = false",
+		"SET autoload_known_extensions = false",
+		"SET allow_unsigned_extensions = false",
+		"SET allow_persistent_secrets = false",
+		"SET allowed_directories = [" + quoteText(l.Warehouse()+"/") + "]",
+		"SET enable_external_access = false",
+		"SET lock_configuration = true",
+	}
+	if opts.MemoryLimit != "" {
+		settings = append([]string{"SET memory_limit = " + quoteText(opts.MemoryLimit)}, settings...)
+	}
+	db, err := openMemory(settings)
+	if err != nil {
+		return nil, err
+	}
+	e := &Engine{lake: l, set: set, db: db, pool: make(chan *session, opts.Connections)}
+	for range opts.Connections {
+		e.pool <- nil
+	}
+	return e, nil
+}
 
-// Over is an engine that answers from this view alone, whatever publication a statement names: for audits of what a
-// Staging would publish.
-func (e *Engine) Over(v *lake.View) engine.Engine { return e }
+// openMemory starts an in-memory DuckDB with settings of the whole instance.
+func openMemory(settings []string) (*sql.DB, error) {
+	connector, err := duck.NewConnector("", nil)
+	if err != nil {
+		return nil, fmt.Errorf("duckdb: %w", err)
+	}
+	db := sql.OpenDB(connector)
+	for _, s := range settings {
+		if _, err := db.Exec(s); err != nil {
+			return nil, errors.Join(fmt.Errorf("duckdb: %s: %w", s, err), db.Close())
+		}
+	}
+	return db, nil
+}
 
 // Run answers a statement.
 func (e *Engine) Run(ctx context.Context, s engine.Statement) (*engine.Result, error) {
-	return nil, errStub
+	view, err := e.lake.View(ctx, s.Publication)
+	if err != nil {
+		return nil, err
+	}
+	return e.run(ctx, view, s)
 }
 
-// Close stops DuckDB.
-func (e *Engine) Close() error { return nil }
+// Over is an engine that answers from this view alone, whatever publication a statement names: for audits of what a
+// staging would publish. Closing it does nothing.
+func (e *Engine) Over(v *lake.View) engine.Engine { return over{e, v} }
 
-// Scratch is an engine over in-memory tables made from contracts: for worked cases. Safe for concurrent use after the
-// loads.
-type Scratch struct{}
-
-var _ engine.Engine = (*Scratch)(nil)
-
-// NewScratch makes an engine in which every table of the set exists and is empty.
-func NewScratch(ctx context.Context, set *schema.Set) (*Scratch, error) { return nil, errStub }
-
-// Load adds rows to a table. Keys are column names (unknown ones are refused), missing ones are null; values are what
-// YAML or JSON decoding gives and are converted by the contract's type.
-func (s *Scratch) Load(table string, rows []map[string]any) error { return errStub }
-
-// Reset empties every table.
-func (s *Scratch) Reset() error { return errStub }
-
-// Run answers a statement; Statement.Publication is ignored.
-func (s *Scratch) Run(ctx context.Context, st engine.Statement) (*engine.Result, error) {
-	return nil, errStub
+type over struct {
+	engine *Engine
+	view   *lake.View
 }
 
-// Close stops it.
-func (s *Scratch) Close() error { return nil }
-
-// LoaderOptions of a Loader.
-type LoaderOptions struct {
-	Work        string // folder for DuckDB's spill files: below the lake's landing
-	MemoryLimit string // "1GB" where empty; resident memory is up to 0.25 GB more
-	Threads     int    // 0 = as many as there are processors
+func (o over) Run(ctx context.Context, s engine.Statement) (*engine.Result, error) {
+	return o.engine.run(ctx, o.view, s)
 }
 
-// Loader is a trusted DuckDB with one connection for one load. Not safe for concurrent use.
-type Loader struct{}
+func (o over) Close() error { return nil }
 
-// OpenLoader starts one.
-func OpenLoader(ctx context.Context, opts LoaderOptions) (*Loader, error) { return nil, errStub }
-
-// Conn is the loader's connection: temp tables, views and functions live on it.
-func (l *Loader) Conn() *sql.Conn { return nil }
-
-// RegisterArrow makes r readable as a view, once. Call release when the view has been read.
-func (l *Loader) RegisterArrow(name string, r array.RecordReader) (release func(), err error) {
-	return nil, errStub
+func (e *Engine) run(ctx context.Context, v *lake.View, s engine.Statement) (*engine.Result, error) {
+	var se *session
+	select {
+	case se = <-e.pool:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	defer func() { e.pool <- se }()
+	if se == nil {
+		var err error
+		if se, err = openSession(ctx, e.db); err != nil {
+			return nil, err
+		}
+	}
+	files, err := se.provide(ctx, e.set, v, s.Uses)
+	var res *engine.Result
+	if err == nil {
+		res, err = se.query(ctx, s.SQL, s.Args, s.MaxRows)
+	}
+	if err != nil {
+		if ctx.Err() != nil { // an interrupted connection is not trusted with another question
+			err = errors.Join(ctx.Err(), se.close())
+			se = nil
+		}
+		return nil, err
+	}
+	res.Publication = v.Publication().ID
+	res.Stats.Files = files
+	return res, nil
 }
 
-// StringFunc computes one value of a string function; ok[i] is false where args[i] is null. The argument strings are
-// only valid during the call: clone what must live on.
-type StringFunc func(args []string, ok []bool) (value string, valid bool, err error)
-
-// RegisterString makes a scalar function VARCHAR… → VARCHAR, called chunk by chunk. DuckDB calls it from several
-// threads: each uses a StringFunc of its own, made by newFunc.
-func (l *Loader) RegisterString(name string, arity int, newFunc func() StringFunc) error {
-	return errStub
+// Close stops DuckDB. Statements still running are waited for.
+func (e *Engine) Close() error {
+	var errs []error
+	for range cap(e.pool) {
+		if se := <-e.pool; se != nil {
+			errs = append(errs, se.close())
+		}
+	}
+	return errors.Join(append(errs, e.db.Close())...)
 }
 
-// Query runs a statement on the loader's connection and returns Go-owned Arrow batches.
-func (l *Loader) Query(ctx context.Context, query string, args ...any) (*engine.Result, error) {
-	return nil, errStub
+func quoteText(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
+
+func quoteName(s string) string { return `"` + strings.ReplaceAll(s, `"`, `""`) + `"` }
+
+// told gives an error of DuckDB its kind, and takes what stands in quotes out of messages that quote cell values.
+func told(err error) error {
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	var de *duck.Error
+	if !errors.As(err, &de) {
+		return fmt.Errorf("duckdb: %w", err)
+	}
+	switch de.Type {
+	case duck.ErrorTypeParser, duck.ErrorTypeSyntax, duck.ErrorTypeBinder, duck.ErrorTypeCatalog, duck.ErrorTypeParameterNotResolved,
+		duck.ErrorTypeParameterNotAllowed, duck.ErrorTypeExpression, duck.ErrorTypeMissingExtension:
+		return fault.New(fault.Usage, "sql: %s", de.Msg)
+	case duck.ErrorTypePermission:
+		return fault.New(fault.Denied, "sql: %s", firstLine(de.Msg))
+	case duck.ErrorTypeOutOfMemory:
+		return fault.New(fault.TooLarge, "sql: needs more memory than it may have; ask for a shorter period or fewer groups")
+	case duck.ErrorTypeIO, duck.ErrorTypeHTTP, duck.ErrorTypeFatal, duck.ErrorTypeConnection:
+		return fault.New(fault.Unavailable, "duckdb: %s", firstLine(de.Msg))
+	default: // conversions and overflows quote the value
+		return fault.New(fault.Usage, "sql: %s", withoutQuoted(firstLine(de.Msg)))
+	}
 }
 
-// CopyOptions of CopyParquet.
-type CopyOptions struct {
-	RowGroup int // rows; 0 = 122,880
+func firstLine(s string) string {
+	s, _, _ = strings.Cut(s, "\n")
+	return s
 }
 
-// CopyParquet writes the result of a SELECT, whose columns are those of the contract by name (missing ones become
-// null), to path, with the contract's field ids. It returns the number of rows.
-func (l *Loader) CopyParquet(ctx context.Context, t *schema.Table, query, path string, opts CopyOptions) (int64, error) {
-	return 0, errStub
-}
-
-// Close ends it.
-func (l *Loader) Close() error { return nil }
-
-// Gate lets free SQL through: one SELECT over allowed tables and harmless table functions. It returns the tables that
-// the text names, sorted; anything else is fault.Denied (or fault.Usage where the text does not parse).
-func Gate(ctx context.Context, query string, allow func(table string) bool) ([]string, error) {
-	return nil, errStub
+// withoutQuoted replaces '…' and "…" by ”: what a message quotes may be a patient's.
+func withoutQuoted(s string) string {
+	var b strings.Builder
+	var open rune
+	for _, r := range s {
+		switch {
+		case open == 0 && (r == '\'' || r == '"'):
+			open = r
+			b.WriteString("'…'")
+		case open == r:
+			open = 0
+		case open == 0:
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
 }
