@@ -5,6 +5,7 @@ import "github.com/spf13/cobra"
 // commands is every command of the program; one file each.
 func commands() []*cobra.Command {
 	return []*cobra.Command{
+		groupCommand(),
 		synthCommand(),
 		versionCommand(),
 	}

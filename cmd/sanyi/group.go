@@ -1,0 +1,170 @@
+package main
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sanyi-lake/sanyi/datasets/schemes"
+	"github.com/sanyi-lake/sanyi/internal/fault"
+	"github.com/sanyi-lake/sanyi/internal/grouper/dip"
+	"github.com/sanyi-lake/sanyi/internal/grouper/drg"
+	"github.com/sanyi-lake/sanyi/internal/grouper/stream"
+	"github.com/sanyi-lake/sanyi/internal/lang"
+)
+
+// schemeFlags say where schemes are looked for.
+type schemeFlags struct {
+	schemes  []string
+	dirs     []string
+	overlays []string
+}
+
+func (f *schemeFlags) register(cmd *cobra.Command, withScheme bool) {
+	if withScheme {
+		cmd.Flags().StringArrayVar(&f.schemes, "scheme", nil, lang.Pick("方案编号或文件夹（可重复：按出院日期选用）", "id or folder of a scheme (repeat it: the day of discharge decides)"))
+	}
+	cmd.Flags().StringArrayVar(&f.dirs, "dir", nil, lang.Pick("存放方案的文件夹", "a folder of schemes, beside those of the program"))
+	cmd.Flags().StringArrayVar(&f.overlays, "overlay", nil, lang.Pick("叠加的地方规则文件夹", "a folder of rows to lay over the scheme"))
+}
+
+func (f *schemeFlags) library() schemes.Library {
+	var l schemes.Library
+	for _, dir := range f.dirs {
+		l = append(l, schemes.Place{FS: os.DirFS(dir), Name: dir})
+	}
+	return l
+}
+
+// open reads a scheme given as folder or id.
+func (f *schemeFlags) open(ref string) (*schemes.Scheme, error) {
+	var layers []schemes.Layer
+	for _, dir := range f.overlays {
+		if !isDir(dir) {
+			return nil, fault.New(fault.Usage, "overlay %s: no such folder", dir)
+		}
+		layers = append(layers, schemes.Layer{FS: os.DirFS(dir), Name: dir})
+	}
+	if isDir(ref) {
+		return append(f.library(), beside(ref)).Read(os.DirFS(ref), filepath.Clean(ref), layers...)
+	}
+	return f.library().Open(ref, layers...)
+}
+
+// beside is the folder that a package stands in: its base is looked for there too.
+func beside(dir string) schemes.Place {
+	parent := filepath.Dir(filepath.Clean(dir))
+	return schemes.Place{FS: os.DirFS(parent), Name: parent}
+}
+
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
+func groupCommand() *cobra.Command {
+	var f schemeFlags
+	var qy, invalid, format, inFormat string
+	var opt stream.Options
+	var poa, basicAfter, strict bool
+	cmd := &cobra.Command{
+		Use: "group --scheme ID|DIR [FILE]", Args: cobra.MaximumNArgs(1),
+		Short: lang.Pick("病例分组（DRG或DIP）：每行一例，按序输出", "group cases by a DRG or DIP scheme, one a line, results in order"),
+		Long: lang.Pick("", `Reads cases as NDJSON (or CSV with --in csv, lists joined by |) and writes one result for each, in order:
+  in   {id, sex, age_years, age_days, birth_weight_g, los_days, dx[], ops[], total_fee?, poa[]?, icu_hours?, dept?, discharge_way?, discharge_date?}
+  out  {id, mdc, adrg, drg, severity, status, reason, trace?}        for a DRG package
+       {id, dip, kind, score, status, reason, auxiliary?, trace?}    for a DIP catalogue
+A line that is no case gets the reason BAD_CASE and a message. The layout of a package is in docs/schemes.md.`),
+		Example: `  echo '{"id":1,"sex":1,"age_years":60,"dx":["I63.900","J96.000"],"ops":[]}' | sanyi group --scheme demo_drg --trace
+  sanyi group --scheme ./chs_drg_11 --qy-mode principal cases.ndjson > grouped.ndjson`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(f.schemes) == 0 {
+				return fault.New(fault.Usage, "--scheme is wanted: an id of sanyi scheme list, or a folder")
+			}
+			modes := map[string]drg.QYMode{"off": drg.QYOff, "principal": drg.QYPrincipal}
+			ops := map[string]drg.InvalidOp{"keep": drg.Keep, "null": drg.Null, "shift": drg.Shift}
+			mode, ok := modes[qy]
+			if !ok {
+				return fault.New(fault.Usage, "--qy-mode %q: off or principal", qy)
+			}
+			invalidOp, ok := ops[invalid]
+			if !ok {
+				return fault.New(fault.Usage, "--invalid-principal-op %q: keep, null or shift", invalid)
+			}
+			var err error
+			if opt.CSVIn, err = isCSV("--in", inFormat); err != nil {
+				return err
+			}
+			if opt.CSVOut, err = isCSV("--format", format); err != nil {
+				return err
+			}
+			var using []stream.Scheme
+			for _, ref := range f.schemes {
+				s, err := compileScheme(&f, ref, drg.Options{QY: mode, InvalidOp: invalidOp, CCRequiresPOA: poa}, dip.Options{BasicAfterCore: basicAfter})
+				if err != nil {
+					return err
+				}
+				using = append(using, s)
+			}
+			in, closeIn, err := caseInput(cmd, args)
+			if err != nil {
+				return err
+			}
+			defer closeIn()
+			n, err := stream.Group(cmd.Context(), in, cmd.OutOrStdout(), using, opt)
+			if err == nil && strict && n.Bad > 0 {
+				return exitError(exitQuarantined)
+			}
+			return err
+		},
+	}
+	f.register(cmd, true)
+	flags := cmd.Flags()
+	flags.StringVar(&qy, "qy-mode", "off", lang.Pick("歧义组：off 或 principal", "ambiguous cases: off, or principal (result <letter>QY)"))
+	flags.StringVar(&invalid, "invalid-principal-op", "shift", lang.Pick("无效主要操作：keep、null 或 shift", "a principal operation that does not count: keep, null, shift"))
+	flags.BoolVar(&poa, "cc-requires-poa", false, lang.Pick("入院病情为4的诊断不计为并发症", "diagnoses not present on admission (poa 4) are no complications"))
+	flags.BoolVar(&basicAfter, "basic-after-core", false, lang.Pick("DIP：基层病种排在所有核心病种之后", "DIP: groups of basic diseases after all core groups"))
+	flags.BoolVar(&opt.Trace, "trace", false, lang.Pick("给出分组路径", "tell the path of each decision"))
+	flags.StringVar(&format, "format", "ndjson", "ndjson | csv")
+	flags.StringVar(&inFormat, "in", "ndjson", "ndjson | csv")
+	flags.BoolVar(&strict, "strict", false, lang.Pick("有无法读取的行时退出码为3", "exit 3 when a line was no case"))
+	return cmd
+}
+
+func isCSV(flag, value string) (bool, error) {
+	switch value {
+	case "ndjson", "json":
+		return false, nil
+	case "csv":
+		return true, nil
+	}
+	return false, fault.New(fault.Usage, "%s %q: ndjson or csv", flag, value)
+}
+
+func compileScheme(f *schemeFlags, ref string, d drg.Options, p dip.Options) (stream.Scheme, error) {
+	s, err := f.open(ref)
+	if err != nil {
+		return stream.Scheme{}, err
+	}
+	out := stream.Scheme{ID: s.ID, Manifest: s.Manifest}
+	if s.Kind == schemes.DIP {
+		out.DIP, err = dip.Compile(s, p)
+	} else {
+		out.DRG, err = drg.Compile(s, d)
+	}
+	return out, err
+}
+
+// caseInput is a file named on the command line, or standard input.
+func caseInput(cmd *cobra.Command, args []string) (io.Reader, func(), error) {
+	if len(args) == 0 || args[0] == "-" {
+		return cmd.InOrStdin(), func() {}, nil
+	}
+	in, err := os.Open(args[0])
+	if err != nil {
+		return nil, nil, fault.Wrap(fault.NotFound, err)
+	}
+	return in, func() { _ = in.Close() }, nil
+}

@@ -1,0 +1,417 @@
+package drg
+
+import (
+	"math"
+
+	"github.com/sanyi-lake/sanyi/datasets/schemes/rule"
+)
+
+// Worker groups one case after the other without allocating. It belongs to one goroutine.
+type Worker struct {
+	g         *Grouper
+	bits      [6][]uint64 // sets of lists at each rule.Position
+	num       [rule.Quantities]float64
+	dx        []int32
+	op        []int32 // all but the principal one
+	poa       []byte
+	dept      string
+	tech      bool
+	day       bool
+	sev       Severity // NoSeverity: not yet computed
+	tr        *trace   // nil: nobody asks why
+	own       Coded
+	buffer    trace
+	principal int32 // operation, -1 none
+	wild      bool  // a missing weight satisfies every comparison: would a weight rule be reached?
+}
+
+// Worker makes a worker.
+func (g *Grouper) Worker() *Worker {
+	w := &Worker{g: g}
+	for i := range w.bits {
+		n := g.op.words
+		if rule.Position(i).Diagnosis() { //nolint:gosec // six positions
+			n = g.dx.words
+		}
+		w.bits[i] = make([]uint64, n)
+	}
+	return w
+}
+
+// Group groups one case; any goroutine may call it.
+func (g *Grouper) Group(c *Case) Result {
+	w := g.pool.Get().(*Worker) //nolint:errcheck,forcetypeassert // the pool holds nothing else
+	r := w.Group(c)
+	g.pool.Put(w)
+	return r
+}
+
+// Explain groups one case and tells the path of the decision; any goroutine may call it.
+func (g *Grouper) Explain(c *Case) (Result, []Step) {
+	return g.Worker().Explain(c)
+}
+
+// Coded is a case whose codes are already the numbers of one grouper: what regrouping a year in memory uses.
+type Coded struct {
+	Case
+	dx, op []int32
+	poa    []byte
+	flags  Flags
+}
+
+// Code looks the codes of a case up once. buffers of into are used again.
+func (g *Grouper) Code(c *Case, into *Coded) {
+	into.Case = *c
+	into.dx, into.op, into.poa, into.flags = into.dx[:0], into.op[:0], into.poa[:0], 0
+	for i, code := range c.Dx {
+		if code == "" {
+			continue
+		}
+		id := g.dx.find(code)
+		if id == 0 {
+			if normalise(code) == "" {
+				continue
+			}
+			into.flags |= DxUnknown
+		}
+		into.dx = append(into.dx, id)
+		if i < len(c.PresentOnAd) {
+			into.poa = append(into.poa, c.PresentOnAd[i])
+		}
+	}
+	for _, code := range c.Ops {
+		if code == "" {
+			continue
+		}
+		id := g.op.find(code)
+		if id == 0 {
+			if normalise(code) == "" {
+				continue
+			}
+			into.flags |= OpUnknown
+		}
+		into.op = append(into.op, id)
+	}
+}
+
+// Group groups a case.
+func (w *Worker) Group(c *Case) Result {
+	w.g.Code(c, &w.own)
+	return w.GroupCoded(&w.own)
+}
+
+// GroupCoded groups a case whose codes were looked up before.
+func (w *Worker) GroupCoded(c *Coded) Result {
+	if reason := w.load(c); reason != NoReason {
+		return w.refuse(c, reason)
+	}
+	r := w.decide()
+	r.Flags |= c.flags
+	return r
+}
+
+func (w *Worker) refuse(c *Coded, reason Reason) Result {
+	return Result{MDC: ungroupedCode, ADRG: ungroupedADRG, DRG: ungroupedCode, Status: Ungrouped, Reason: reason, Flags: c.flags}
+}
+
+// load runs the pre-checks in their order and spreads the case out for the rules.
+func (w *Worker) load(c *Coded) Reason {
+	g := w.g
+	if c.Sex != 1 && c.Sex != 2 {
+		return SexMissing
+	}
+	if !(c.AgeYears >= 0) { //nolint:staticcheck // true for NaN too
+		return AgeMissing
+	}
+	if c.AgeYears == 0 && !(c.AgeDays >= 0) { //nolint:staticcheck // true for NaN too
+		return AgeDaysMissing
+	}
+	if len(c.dx) == 0 {
+		return NoPDX
+	}
+	if g.dxInfo[c.dx[0]].invalid {
+		return PDXInvalid
+	}
+	if len(c.op) > 0 && g.opInfo[c.op[0]].grey {
+		return POPGrey
+	}
+	w.dx, w.poa, w.sev, w.wild = c.dx, c.poa, NoSeverity, false
+	w.dept, w.tech, w.day = c.Dept, c.NewTech, c.DaySurgery
+	w.num = [rule.Quantities]float64{
+		rule.Sex: float64(c.Sex), rule.Age: c.AgeYears, rule.AgeDays: c.AgeDays, rule.Weight: c.WeightG, rule.LOS: c.LOSDays,
+		rule.ICUHours: c.ICUHours, rule.Discharge: c.Discharge,
+	}
+	if c.AgeYears > 0 {
+		w.num[rule.AgeDays] = Missing // days count in the first year only
+	}
+	if !(c.WeightG > 0) { //nolint:staticcheck // a weight must be present and positive
+		w.num[rule.Weight] = Missing
+		if w.newborn() {
+			c.flags |= NewbornWithoutWeight
+		}
+	}
+	w.principal = w.placeOps(c.op)
+	spread(&g.dx, w.dx[0], w.dx[1:], w.bits[rule.PDX], w.bits[rule.AnyDX], w.bits[rule.OtherDX])
+	spread(&g.op, w.principal, w.op, w.bits[rule.POP], w.bits[rule.AnyOP], w.bits[rule.OtherOP])
+	return NoReason
+}
+
+func (w *Worker) newborn() bool { return w.num[rule.AgeDays] <= rule.NeonateDays }
+
+// placeOps returns the principal operation, -1 for an empty place, and leaves the others in w.op.
+func (w *Worker) placeOps(ops []int32) int32 {
+	if len(ops) == 0 {
+		w.op = ops
+		return -1
+	}
+	switch w.g.opt.InvalidOp {
+	case Shift:
+		for len(ops) > 0 && !w.g.opInfo[ops[0]].valid {
+			ops = ops[1:]
+		}
+		if len(ops) == 0 {
+			w.op = ops
+			return -1
+		}
+	case Null:
+		if !w.g.opInfo[ops[0]].valid {
+			w.op = ops[1:]
+			return -1
+		}
+	}
+	w.op = ops[1:]
+	return ops[0]
+}
+
+// spread fills the sets of lists for the principal code, any code, and the others.
+func spread(v *vocabulary, principal int32, others []int32, first, all, rest []uint64) {
+	clear(rest)
+	for _, id := range others {
+		bits := v.of(id)
+		for i, b := range bits {
+			rest[i] |= b
+		}
+	}
+	if principal < 0 {
+		clear(first)
+		copy(all, rest)
+		return
+	}
+	copy(first, v.of(principal))
+	for i := range all {
+		all[i] = first[i] | rest[i]
+	}
+}
+
+// principalValid says whether a principal operation remains that counts for grouping.
+func (w *Worker) principalValid() bool { return w.principal >= 0 && w.g.opInfo[w.principal].valid }
+
+// decide walks the categories in their order.
+func (w *Worker) decide() Result {
+	g := w.g
+	var passed *mdc // first category that took the diagnosis and had no group for it
+	sex, age := false, false
+	for i := range g.mdcs {
+		m := &g.mdcs[i]
+		open := w.holds(&m.gate, m)
+		if w.tr != nil {
+			w.traceGate(m, open)
+		}
+		if !open {
+			if m.mdcList >= 0 && (m.sexGated || m.ageGated) && w.bits[rule.PDX][m.mdcList>>6]&(1<<(m.mdcList&63)) != 0 {
+				sex, age = sex || m.sexGated, age || m.ageGated
+			}
+			continue
+		}
+		for j := range m.adrgs {
+			a := &m.adrgs[j]
+			fits := w.holds(&a.expr, m)
+			if w.tr != nil {
+				w.traceADRG(m, a, fits)
+			}
+			if !fits {
+				if a.expr.weight && w.reachedWeight(&a.expr, m) {
+					w.tr.add(stepReason, a.id, a.expr.text, "reached, and the weight at birth is missing")
+					return Result{MDC: ungroupedCode, ADRG: ungroupedADRG, DRG: ungroupedCode, Status: Ungrouped, Reason: WeightMissing}
+				}
+				continue
+			}
+			r := w.inADRG(m, a)
+			if w.tr != nil {
+				w.traceLater(m, j)
+			}
+			return r
+		}
+		if m.byDx && passed == nil {
+			passed = m
+		}
+	}
+	reason := PDXNotInAnyMDC
+	switch {
+	case passed != nil && g.opt.QY == QYPrincipal && w.principalValid():
+		w.tr.add(stepReason, passed.qy, "qy_mode=principal", "no group of the category takes the principal operation: ambiguous")
+		return Result{MDC: passed.id, ADRG: "QY", DRG: passed.qy, Status: QY, Reason: QYUnrelatedOp, Flags: w.weightFlag()}
+	case passed != nil:
+		reason = NoADRG
+	case sex:
+		reason = SexConflict
+	case age:
+		reason = AgeGateMDCP
+	}
+	return Result{MDC: ungroupedCode, ADRG: ungroupedADRG, DRG: ungroupedCode, Status: Ungrouped, Reason: reason, Flags: w.weightFlag()}
+}
+
+// reachedWeight says whether only the missing weight of a newborn keeps a rule from holding.
+func (w *Worker) reachedWeight(p *program, m *mdc) bool {
+	if !math.IsNaN(w.num[rule.Weight]) || !w.newborn() {
+		return false
+	}
+	w.wild = true
+	reached := w.holds(p, m)
+	w.wild = false
+	return reached
+}
+
+func (w *Worker) weightFlag() Flags {
+	if math.IsNaN(w.num[rule.Weight]) && w.newborn() {
+		return NewbornWithoutWeight
+	}
+	return 0
+}
+
+// inADRG chooses the DRG of an adjacent group by severity and local conditions.
+func (w *Worker) inADRG(m *mdc, a *adrg) Result {
+	if w.g.opt.QY == QYPrincipal && a.medical && w.principalValid() {
+		w.tr.add(stepReason, m.qy, "qy_mode=principal", "the group is one of treatment without operation, and a principal operation remains: ambiguous")
+		return Result{MDC: m.id, ADRG: "QY", DRG: m.qy, Status: QY, Reason: QYUnrelatedOp, Flags: w.weightFlag()}
+	}
+	sev := w.severity()
+	if w.tr != nil {
+		w.traceSeverity(sev)
+	}
+	for k := range a.drgs {
+		d := &a.drgs[k]
+		ok := w.holds(&d.cond, m)
+		if w.tr != nil {
+			w.traceDRG(m, d, ok)
+		}
+		if ok {
+			return Result{MDC: m.id, ADRG: a.id, DRG: d.id, Name: d.name, Severity: sev, Status: OK, Flags: w.weightFlag()}
+		}
+	}
+	return Result{MDC: m.id, ADRG: a.id, DRG: ungroupedCode, Severity: sev, Status: Ungrouped, Reason: NoDRGCondition, Flags: w.weightFlag()}
+}
+
+// severity is the highest complication among the secondary diagnoses that the principal's exclusion table does not strike out.
+func (w *Worker) severity() Severity {
+	if w.sev != NoSeverity {
+		return w.sev
+	}
+	info := w.g.dxInfo
+	own := info[w.dx[0]].pdxExcl
+	sev := None
+	for i, id := range w.dx[1:] {
+		d := &info[id]
+		if d.severity <= sev || (own != 0 && d.excl == own) {
+			continue
+		}
+		if w.g.opt.CCRequiresPOA && i+1 < len(w.poa) && w.poa[i+1] == notOnAdmission {
+			continue
+		}
+		sev = d.severity
+		if sev == MCC {
+			break
+		}
+	}
+	w.sev = sev
+	return sev
+}
+
+// notOnAdmission is 入院病情 4: 无.
+const notOnAdmission = '4'
+
+// holds evaluates a condition.
+func (w *Worker) holds(p *program, m *mdc) bool {
+	if p.always {
+		return true
+	}
+	at := int16(0)
+	for at >= 0 {
+		n := &p.nodes[at]
+		if w.test(n, m) {
+			at = n.yes
+		} else {
+			at = n.no
+		}
+	}
+	return at == endYes
+}
+
+func (w *Worker) test(n *node, m *mdc) bool {
+	switch n.kind {
+	case codesNode:
+		return (w.bits[n.pos][n.word]&n.mask != 0) != n.neg
+	case flagNode:
+		return w.flag(n.flag) != n.neg
+	case numberNode:
+		v := w.number(n.of, m)
+		if v != v { //nolint:staticcheck // missing: no comparison holds, not even a negated one
+			return w.wild && n.of == rule.Weight
+		}
+		return (v >= n.lo && v <= n.hi) != n.neg
+	case oneOfNode:
+		v := w.number(n.of, m)
+		if v != v { //nolint:staticcheck // missing
+			return w.wild && n.of == rule.Weight
+		}
+		for _, x := range n.values {
+			if v == x {
+				return !n.neg
+			}
+		}
+		return n.neg
+	case deptNode:
+		for _, name := range n.names {
+			if w.dept == name {
+				return !n.neg
+			}
+		}
+		return n.neg && w.dept != ""
+	}
+	return false
+}
+
+func (w *Worker) number(of rule.Quantity, m *mdc) float64 {
+	if of != rule.Parts {
+		return w.num[of]
+	}
+	var parts uint64
+	for _, id := range w.dx {
+		parts |= w.g.dxInfo[id].parts
+	}
+	n := 0
+	for parts &= m.parts; parts != 0; parts &= parts - 1 {
+		n++
+	}
+	return float64(n)
+}
+
+func (w *Worker) flag(f rule.Flag) bool {
+	switch f {
+	case rule.Always:
+		return true
+	case rule.Neonate:
+		return w.newborn()
+	case rule.HasMCC:
+		return w.severity() == MCC
+	case rule.HasCC:
+		return w.severity() == CC
+	case rule.HasMCCOrCC:
+		return w.severity() >= CC
+	case rule.NewTech:
+		return w.tech
+	case rule.DaySurgery:
+		return w.day
+	}
+	return false
+}
