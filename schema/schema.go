@@ -47,7 +47,9 @@ type Table struct {
 	// Roles lets a question say dept, org, region, physician … whatever the table calls that column.
 	Roles   map[string]string `yaml:"roles"`
 	Columns []Column          `yaml:"columns"`
-	Checks  []Check           `yaml:"checks"` // cross-column checks; a column's own stand with the column
+	Checks  []Check           `yaml:"checks"` // a check that is about one column names it
+	// Replaces names the table that this contract redefines: an overlay must say so, a new table must not.
+	Replaces string `yaml:"replaces"`
 
 	File string `yaml:"-"` // where the contract was read from, for messages
 	Text string `yaml:"-"` // the contract's text as read: stored (with its hash) in each publication that used it
@@ -65,6 +67,7 @@ type Scope struct {
 
 // Column is one column of a contract.
 type Column struct {
+	ID          int       `yaml:"id"` // Iceberg field id: never changed, never used again for another column
 	Name        string    `yaml:"name"`
 	Title       Text      `yaml:"title"`
 	Type        expr.Type `yaml:"type"`
@@ -89,6 +92,7 @@ const (
 // Check is one rule that a row keeps. Expr is true (or null) for a good row.
 type Check struct {
 	ID       string    `yaml:"id"`
+	Column   string    `yaml:"column"` // what the finding points at; "" = the row
 	Severity string    `yaml:"severity"`
 	Expr     string    `yaml:"expr"`
 	Message  Text      `yaml:"message"` // a sentence a hospital can act on; never a cell value
