@@ -101,7 +101,7 @@ func (t *table) plain(c column) (check, bool) {
 // column that must be there sets the row aside (the figures filter by it); elsewhere, and in what the platform writes
 // itself, it is a warning.
 func (t *table) domain(c column) (check, bool) {
-	if c.rule != "" || !strings.HasPrefix(c.typ, "varchar") || strings.Contains(c.zh, "DRG/DIP") {
+	if c.rule != "" || !strings.HasPrefix(c.typ, "varchar") || strings.Contains(c.zh, "DRG/DIP组") {
 		return check{}, false
 	}
 	found := codesInTitle.FindString(c.zh)

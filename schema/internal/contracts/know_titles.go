@@ -106,6 +106,15 @@ var columnTitles = map[string]string{
 	"dim_icd10.diag_code": "Code", "dim_icd9.proc_code": "Code", "dim_code.code": "Code", "org_code": "Institution", "dim_org.org_code": "Institution code",
 	"dim_dept.dept_code": "Department code", "dim_drug.drug_code": "Drug code", "dim_region.region_code": "Region code", "region_code": "Region", "drug_code": "Drug",
 	"product_code": "Product", "supplier_code": "Distributor", "atc_code": "ATC code", "holiday_name": "Holiday", "batch_no": "Batch number", "kind": "Kind",
+	"cauti_cases": "Catheter urinary infections", "crbsi_cases": "Catheter bloodstream infections", "is_limited_tech": "Restricted technique", "train_expense": "Training expense",
+	"is_cancer_first": "First treatment of a malignant tumour", "is_pre_notified": "Hospital notified in advance", "is_dead": "Died in intensive care", "deduct_amt": "Deduction",
+	"is_complete": "Form complete", "is_pathway": "On a clinical pathway", "is_pathway_done": "Pathway completed", "is_chronic_refill": "Refill for a chronic disease",
+	"is_reviewed": "Reviewed afterwards", "is_rational": "Found rational", "is_admitted": "Admitted from the visit", "is_death": "Died", "births_live": "Live births", "team_id": "Team",
+	"staff_id": "Staff code", "staff_name": "Name", "user_id": "User", "run_id": "Delivery", "source_org_code": "Source institution", "ownpay_amt": "Own-pay amount",
+	"std_dept": "Standard department", "found_date": "Day of finding", "detect_date": "Day of finding", "checkin_time": "Check-in time", "conscious_assessed": "Consciousness assessed",
+	"critical_report_time": "Critical value reported", "critical_handle_time": "Critical value handled", "stat_date": "Date", "stat_month": "Month", "is_edu_remote": "Remote",
+	"is_mdt": "MDT", "is_day_case": "Day case", "is_essential": "Essential drug", "is_antibiotic": "Antibacterial", "is_negotiated": "Negotiated drug", "is_injection": "Injection",
+	"has_essential": "Has essential drugs", "has_injection": "Has injections", "svc_done": "Done as the package says", "from_surgery": "After surgery", "is_duplicate": "Suspected double sale",
 	"periop": "perioperative", "admits": "Admissions", "discharges": "Discharges", "extended": "Extended",
 }
 

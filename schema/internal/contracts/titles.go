@@ -13,7 +13,7 @@ func (t *table) chinese(c column) string {
 		return zh
 	}
 	zh := c.zh
-	if !strings.Contains(zh, "DRG/DIP") {
+	if !strings.Contains(zh, "DRG/DIP组") {
 		zh = strings.TrimSpace(codesInTitle.ReplaceAllString(zh, ""))
 	}
 	if named, ok := chineseTitles[c.name]; ok && (zh == "" || zh == "ID") {
