@@ -1,0 +1,276 @@
+package queries
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/big"
+	"strings"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+
+	"github.com/sanyi-lake/sanyi/internal/fault"
+)
+
+// result is what the statements of a plan gave, by group.
+type result struct {
+	groups      map[string]group
+	publication int64
+}
+
+// group is one combination of the asked dimensions' values; total says which of them are added up.
+type group struct {
+	values []any // string, int64, bool, float64 or nil
+	total  []bool
+}
+
+// key tells groups apart; a null value is not a total.
+func (g group) key() string {
+	var b strings.Builder
+	for i, v := range g.values {
+		switch {
+		case g.total[i]:
+			b.WriteString("*|")
+		case v == nil:
+			b.WriteString("-|")
+		default:
+			t := fmt.Sprint(v)
+			fmt.Fprintf(&b, "=%d:%s|", len(t), t)
+		}
+	}
+	return b.String()
+}
+
+// Run asks the statements and puts the answer together.
+func (p *Plan) Run(ctx context.Context, run Runner) (*Answer, error) {
+	r := &result{groups: map[string]group{}}
+	for _, s := range p.scans {
+		for _, l := range s.leaves {
+			l.cells = map[Window]map[string]cell{}
+		}
+	}
+	for _, part := range p.parts {
+		rows, err := run.RunStatement(ctx, part.statement)
+		if err != nil {
+			return nil, fmt.Errorf("table %s: %w", part.scan.table.Name, err)
+		}
+		r.publication = rows.Publication
+		err = p.read(part, rows.Batches, r)
+		for _, b := range rows.Batches {
+			b.Release()
+		}
+		if err != nil {
+			return nil, fault.New(fault.Internal, "table %s: answer of the engine: %w", part.scan.table.Name, err)
+		}
+		// The first statement decides the publication; the others of this question see the same one.
+		for _, later := range p.parts {
+			if later.statement.Publication == 0 {
+				later.statement.Publication = rows.Publication
+			}
+		}
+	}
+	return p.answer(r), nil
+}
+
+// read files the rows of one statement under their windows and groups.
+func (p *Plan) read(part *part, batches []arrow.RecordBatch, r *result) error {
+	s := part.scan
+	byFrom := map[time.Time]Window{}
+	for _, w := range part.slots {
+		byFrom[w.From] = w
+	}
+	delivery := s.table.Name == deliveries
+	for _, b := range batches {
+		for row := range int(b.NumRows()) {
+			at := 0
+			next := func() (any, error) {
+				v, err := value(b.Column(at), row)
+				at++
+				return v, err
+			}
+			w, ok, err := p.windowOf(part, byFrom, next)
+			if err != nil {
+				return err
+			}
+			g := group{values: make([]any, len(s.dims)), total: make([]bool, len(s.dims))}
+			for i := range s.dims {
+				if g.values[i], err = next(); err != nil {
+					return err
+				}
+			}
+			if s.totals {
+				mask, err := next()
+				if err != nil {
+					return err
+				}
+				m, _ := mask.(int64)
+				for i := range g.total {
+					g.total[i] = m>>(len(g.total)-1-i)&1 == 1
+				}
+			}
+			if !ok {
+				continue // an hour or row outside the windows asked
+			}
+			key := g.key()
+			if !delivery {
+				r.groups[key] = g
+			}
+			if s.peak {
+				if err := readPeak(s.leaves[0], w, key, next); err != nil {
+					return err
+				}
+				continue
+			}
+			cells := make([]cell, len(s.leaves))
+			for i := range s.leaves {
+				v, err := next()
+				if err != nil {
+					return err
+				}
+				cells[i].value = asNumber(v)
+			}
+			if part.cases {
+				for i := range s.leaves {
+					v, err := next()
+					if err != nil {
+						return err
+					}
+					cells[i].cases = asNumber(v).v
+				}
+			}
+			for i, l := range s.leaves {
+				l.put(w, key, cells[i])
+			}
+		}
+	}
+	return nil
+}
+
+func (l *leaf) put(w Window, key string, c cell) {
+	if l.cells[w] == nil {
+		l.cells[w] = map[string]cell{}
+	}
+	l.cells[w][key] = c
+}
+
+// windowOf reads the first column or two: which window the row belongs to.
+func (p *Plan) windowOf(part *part, byFrom map[time.Time]Window, next func() (any, error)) (Window, bool, error) {
+	v, err := next()
+	if err != nil {
+		return Window{}, false, err
+	}
+	if part.form != byBucket {
+		n, isInt := v.(int64)
+		if !isInt || n < 0 || int(n) >= len(part.slots) {
+			return Window{}, false, nil
+		}
+		return part.slots[n], true, nil
+	}
+	t, isTime := v.(time.Time)
+	if part.grain == Hour {
+		h, err := next()
+		if err != nil {
+			return Window{}, false, err
+		}
+		hour, _ := h.(int64)
+		t = t.Add(time.Duration(hour) * time.Hour)
+	}
+	w, ok := byFrom[t]
+	return w, ok && isTime, nil
+}
+
+func readPeak(l *leaf, w Window, key string, next func() (any, error)) error {
+	day, err := next()
+	if err != nil {
+		return err
+	}
+	hour, err := next()
+	if err != nil {
+		return err
+	}
+	figure, err := next()
+	if err != nil {
+		return err
+	}
+	cases, err := next()
+	if err != nil {
+		return err
+	}
+	d, _ := day.(time.Time)
+	h, _ := hour.(int64)
+	l.put(w, key, cell{value: asNumber(figure), cases: asNumber(cases).v, at: d.Add(time.Duration(h) * time.Hour)})
+	return nil
+}
+
+func asNumber(v any) number {
+	switch v := v.(type) {
+	case int64:
+		return num(float64(v))
+	case float64:
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return number{}
+		}
+		return num(v)
+	default:
+		return number{}
+	}
+}
+
+// value takes one value out of an Arrow column: nil, string, int64, float64, bool or time.Time. Strings are copied:
+// they outlive the batch.
+func value(col arrow.Array, row int) (any, error) {
+	if col.IsNull(row) {
+		return nil, nil //nolint:nilnil // a null is a value
+	}
+	switch c := col.(type) {
+	case *array.Null:
+		return nil, nil //nolint:nilnil // a null is a value
+	case *array.Int8:
+		return int64(c.Value(row)), nil
+	case *array.Int16:
+		return int64(c.Value(row)), nil
+	case *array.Int32:
+		return int64(c.Value(row)), nil
+	case *array.Int64:
+		return c.Value(row), nil
+	case *array.Uint8:
+		return int64(c.Value(row)), nil
+	case *array.Uint16:
+		return int64(c.Value(row)), nil
+	case *array.Uint32:
+		return int64(c.Value(row)), nil
+	case *array.Uint64:
+		return float64(c.Value(row)), nil
+	case *array.Float32:
+		return float64(c.Value(row)), nil
+	case *array.Float64:
+		return c.Value(row), nil
+	case *array.Boolean:
+		return c.Value(row), nil
+	case *array.String:
+		return strings.Clone(c.Value(row)), nil
+	case *array.LargeString:
+		return strings.Clone(c.Value(row)), nil
+	case *array.Date32:
+		return c.Value(row).ToTime(), nil
+	case *array.Timestamp:
+		return c.Value(row).ToTime(c.DataType().(*arrow.TimestampType).Unit), nil //nolint:forcetypeassert // Arrow's own promise
+	case *array.Decimal128:
+		return decimal(c.Value(row).BigInt(), c.DataType().(*arrow.Decimal128Type).Scale), nil //nolint:forcetypeassert // Arrow's own promise
+	case *array.Dictionary:
+		return value(c.Dictionary(), c.GetValueIndex(row))
+	case array.ExtensionArray:
+		return value(c.Storage(), row)
+	default:
+		return nil, fmt.Errorf("column of type %s", col.DataType())
+	}
+}
+
+// decimal divides once, exactly: money of nine digits and two places comes out as it was written.
+func decimal(unscaled *big.Int, scale int32) float64 {
+	den := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(scale)), nil)
+	f, _ := new(big.Rat).SetFrac(unscaled, den).Float64()
+	return f
+}
