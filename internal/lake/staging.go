@@ -66,7 +66,8 @@ type stagedTable struct {
 	removed  map[string]bool
 
 	staged   string   // metadata written by Stage; "" = not staged since the last change
-	leftover []string // files that staging made and nothing refers to
+	written  []string // metadata files that the last Stage wrote and the staged table refers to
+	leftover []string // metadata files that nothing refers to any more
 }
 
 // Begin takes the writer lock, waits for it if need be, and sweeps what a killed writer left behind.
@@ -307,6 +308,7 @@ func (s *Staging) stageTable(ctx context.Context, name string, st *stagedTable) 
 		created = append(created, p)
 		return s.journal.creating(p)
 	}}
+	st.leftover, st.written = append(st.leftover, st.written...), nil
 	defer func() { st.leftover = append(st.leftover, created...) }()
 	base, err := s.baseTable(ctx, name, st, f)
 	if err != nil {
@@ -367,6 +369,11 @@ func (s *Staging) stageTable(ctx context.Context, name string, st *stagedTable) 
 	kept := map[string]bool{localPath(location): true}
 	for _, m := range p.metadata {
 		kept[m] = true
+	}
+	for _, p := range created {
+		if kept[p] {
+			st.written = append(st.written, p)
+		}
 	}
 	created = slices.DeleteFunc(created, func(p string) bool { return kept[p] })
 	st.staged = location
