@@ -58,7 +58,7 @@ func (r *region) visits(o *org, d day, each func(*visit) error) error {
 	if o.primary {
 		mean = r.centreVisits
 	}
-	n := poisson(rng, mean*o.size*season(d)*weekday(d))
+	n := max(1, poisson(rng, mean*o.size*season(d)*weekday(d)))
 	for i := range n {
 		v := r.visit(rng, o, d, i)
 		if err := each(v); err != nil {
@@ -72,7 +72,7 @@ func (r *region) visit(rng *rand.Rand, o *org, d day, i int) *visit {
 	dp := r.depts[o.depts[pick(rng, o.visitCum)]]
 	v := &visit{
 		id: fmt.Sprintf("MZ%s%s%05d", o.code[6:], d.compact(), i+1), org: o, dept: dp, who: r.someone(rng, o.county, d), kind: "GEN", channel: "WIN", status: "DONE",
-		emergency: dp.code == "20", first: rng.Float64() < 0.42, doctor: doctor(o, dp.code, rng.IntN(6)),
+		emergency: dp.code == "20", first: rng.Float64() < 0.42, doctor: doctor(o, dp.code, rng.IntN(doctors)),
 	}
 	hour := drawHour(rng)
 	if v.emergency && rng.Float64() < 0.4 {
@@ -147,6 +147,9 @@ var hourTotal = func() (t float64) {
 	}
 	return t
 }()
+
+// doctors is how many a department has.
+const doctors = 6
 
 // doctor is the code of one of a department's doctors.
 func doctor(o *org, dept string, n int) string {

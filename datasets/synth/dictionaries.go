@@ -24,6 +24,7 @@ func (s *simulation) dictionaries() error {
 		{"region", []string{"region_code", "region_name", "region_level", "parent_code", "pool_region_code", "pop_resident", "pop_registered", "pop_65plus", "pop_0_6", "valid_from"}, s.regionRows(since)},
 		{"org", []string{"org_code", "nhsa_code", "org_name", "org_kind", "org_level", "org_grade", "ownership", "region_code", "consortium_id", "consortium_role", "is_primary", "beds_authorized", "is_connected", "is_insu_online", "is_instant_setl", "valid_from"}, s.orgRows(since)},
 		{"dept", []string{"org_code", "dept_code", "dept_name", "std_dept_code", "is_clinical", "is_icu", "valid_from"}, s.deptRows(since)},
+		{"staff", []string{"staff_id", "org_code", "dept_code", "staff_type", "title_level", "specialty_code", "valid_from"}, s.staffRows(since)},
 		{"drug", []string{"drug_code", "generic_name", "atc_code", "dosage_form", "spec", "min_unit", "strength_g", "ddd_g", "is_antibiotic", "abx_level", "is_essential", "is_vbp", "is_vbp_winner", "is_negotiated", "is_key_monitor", "is_tcm_decoct", "is_injection", "is_narcotic", "insu_class", "valid_from"}, s.drugRows(since)},
 		{"icd10", []string{"diag_code", "version", "diag_name", "sens_level"}, s.diagnosisRows()},
 		{"calendar", []string{"cal_date", "is_workday", "holiday_name", "iso_week", "stat_month"}, s.calendarRows()},
@@ -96,6 +97,20 @@ func (s *simulation) deptRows(since string) [][]string {
 	}
 	for _, o := range s.outside {
 		rows = append(rows, []string{o.code, "03", "内科", "03", "true", "false", since})
+	}
+	return rows
+}
+
+// staffRows has each department's doctors by code; the region of nobody keeps no register of names.
+func (s *simulation) staffRows(since string) [][]string {
+	titles := []string{"SR", "ASR", "ASR", "MID", "MID", "JUN"}
+	var rows [][]string
+	for _, o := range slices.Concat(s.hospitals, s.centres) {
+		for _, i := range o.depts {
+			for n := range doctors {
+				rows = append(rows, []string{doctor(o, s.depts[i].code, n), o.code, s.depts[i].code, yes(o.primary, "GP", "DOC"), titles[n], s.depts[i].code, since})
+			}
+		}
 	}
 	return rows
 }

@@ -298,7 +298,7 @@ func (f *extract) all(t *tally, lines []line) {
 }
 
 func (s *simulation) dispenseFile(o *org, d day) *extract {
-	f := s.open(o, "yf_dispense_"+o.code+"_"+d.compact()+".csv", "drug_dispense", "fact_dispense", d, dirtMissing, dirtDate, dirtMoney, dirtRagged, dirtDuplicate)
+	f := s.open(o, "yf_dispense_"+o.code+"_"+d.compact()+".csv", "drug_dispense", "fact_dispense", d, dirtMissing, dirtDate, dirtMoney, dirtCode, dirtRagged, dirtDuplicate)
 	f.csv(dispenseHeader)
 	return f
 }

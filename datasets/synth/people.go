@@ -99,15 +99,14 @@ func (r *region) someone(rng *rand.Rand, county int, on day) person {
 
 // patient draws a person whom a disease can befall; after a while it takes anyone of the right sex.
 func (r *region) patient(rng *rand.Rand, county int, on day, d disease) person {
-	var p person
-	for range 60 {
-		p = r.someone(rng, county, on)
+	for tries := 0; ; tries++ {
+		p := r.someone(rng, county, on)
 		age := p.age(on)
-		if age >= d.ageLo && age <= d.ageHi && (d.sex == "0" || d.sex == p.sex) {
-			break
+		fits := age >= d.ageLo && age <= d.ageHi && (d.sex == "0" || d.sex == p.sex)
+		if p.birth < on-40 && (fits || tries > 80) { // the newborn have a disease of their own, see stay
+			return p
 		}
 	}
-	return p
 }
 
 // idNumber is a citizen's number by GB 11643-1999: region, birth, sequence, check digit (ISO 7064 MOD 11-2).

@@ -150,7 +150,7 @@ func (w *ward) disease(r *region, rng *rand.Rand, d day) disease {
 
 func (w *ward) stay(r *region, rng *rand.Rand, d day, ds disease, who person) *stay {
 	s := &stay{
-		org: w.org, who: who, disease: ds, times: 1, route: "2", way: "1", doctor: doctor(w.org, ds.dept, rng.IntN(6)), pay: yes(who.insutype == "310", "1", "2"),
+		org: w.org, who: who, disease: ds, times: 1, route: "2", way: "1", doctor: doctor(w.org, ds.dept, rng.IntN(doctors)), pay: yes(who.insutype == "310", "1", "2"),
 		admit: d.at(drawHour(rng)*3600 + rng.IntN(3600)),
 	}
 	switch x := rng.Float64(); {
