@@ -1,0 +1,529 @@
+package reader
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/charmap"
+	"golang.org/x/text/encoding/htmlindex"
+	"golang.org/x/text/encoding/ianaindex"
+	"golang.org/x/text/encoding/simplifiedchinese"
+	"golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/transform"
+
+	"github.com/sanyi-lake/sanyi/internal/fault"
+	"github.com/sanyi-lake/sanyi/internal/lang"
+)
+
+// broken stands in decoded text for bytes that the encoding does not have. It is never valid UTF-8, so the record that
+// holds it is rejected; U+FFFD would pass as a character.
+const broken = 0xFF
+
+const rawBytes = 256 << 10 // bytes read at a time, and looked at to tell the encoding
+
+// source yields the text of a file as UTF-8 and remembers which byte of the file each line came from. A file is passed
+// through as it is while it is ASCII; its first byte ≥ 0x80 decides the encoding where none is declared.
+type source struct {
+	name    string
+	r       io.Reader
+	raw     []byte
+	ri, rn  int
+	rawAt   int64 // offset in the file of raw[ri]
+	start   int64 // bytes of the byte order mark
+	out     int64 // bytes of text given so far
+	eof     bool
+	err     error
+	enc     string
+	declare string // "" = to be told from the bytes
+	dec     transcoder
+	decided bool
+	marks   []linemark
+	head    int // first mark not passed yet
+}
+
+// linemark ties a place in the text to its place in the file.
+type linemark struct{ text, file int64 }
+
+// transcoder turns raw bytes into UTF-8. It consumes whole characters only, unless atEOF. mark is called behind each
+// line end with the bytes written and read so far in this call.
+type transcoder interface {
+	decode(dst, src []byte, atEOF bool, mark func(nDst, nSrc int)) (nDst, nSrc int)
+}
+
+// openSource reads the beginning of the file and refuses what is no text.
+func openSource(name, declared string, r io.Reader) (*source, error) {
+	s := &source{name: name, r: r, raw: make([]byte, rawBytes)}
+	if declared != "" && !strings.EqualFold(declared, "auto") {
+		enc, _, err := lookup(declared)
+		if err != nil {
+			return nil, err
+		}
+		s.declare = enc
+	}
+	s.fill()
+	sample := s.raw[:s.rn]
+	if len(sample) == 0 {
+		if s.err != nil {
+			return nil, s.fault()
+		}
+		return nil, refuse(name, FaultEmpty, nil, "空文件（0 字节）；请重新导出", "empty file (0 bytes); export it again")
+	}
+	enc := ""
+	for _, m := range marks {
+		if strings.HasPrefix(string(sample[:min(4, len(sample))]), m.bytes) {
+			enc = m.encoding
+			s.ri, s.rawAt, s.start = len(m.bytes), int64(len(m.bytes)), int64(len(m.bytes))
+			break
+		}
+	}
+	if enc == "" && s.declare == "" {
+		enc = detectUTF16(sample)
+	}
+	if enc != "" {
+		if s.declare != "" && s.declare != enc && !(strings.HasPrefix(enc, "utf-16") && strings.EqualFold(declared, "utf-16")) {
+			return nil, refuse(name, FaultEncoding, nil,
+				fmt.Sprintf("声明的编码是 %s，但文件开头的标记（BOM）说是 %s", s.declare, enc),
+				fmt.Sprintf("%s is declared, but the mark at the file's begin (BOM) says %s", s.declare, enc))
+		}
+		s.use(enc)
+	} else if s.declare != "" && !asciiLike(s.declare) {
+		s.use(s.declare)
+	}
+	if s.dec == nil {
+		if err := junk(name, sample[s.ri:]); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// use fixes the encoding; nil transcoder = the bytes are UTF-8 already.
+func (s *source) use(enc string) {
+	s.decided, s.enc = true, enc
+	if enc == "utf-8" {
+		return
+	}
+	_, e, _ := lookup(enc) // was looked up before
+	switch cm, ok := e.(*charmap.Charmap); {
+	case ok:
+		s.dec = newSingle(cm)
+	case enc == "gb18030":
+		s.dec = gb{gbTable()}
+	default:
+		o := &other{d: e.NewDecoder()}
+		if enc == "utf-16le" || enc == "utf-16be" {
+			o.wide = enc[len("utf-16")]
+		}
+		s.dec = o
+	}
+}
+
+// Read gives the next text.
+func (s *source) Read(p []byte) (int, error) {
+	for {
+		if s.ri == s.rn {
+			if s.decided && s.dec == nil && !s.eof { // straight through
+				n, err := s.r.Read(p)
+				s.out += int64(n)
+				s.rawAt += int64(n)
+				if err != nil {
+					s.stop(err)
+				}
+				if n > 0 {
+					return n, nil
+				}
+			} else {
+				s.fill()
+			}
+		}
+		if s.ri == s.rn {
+			if s.eof {
+				if s.err != nil {
+					return 0, s.fault()
+				}
+				return 0, io.EOF
+			}
+			continue
+		}
+		if !s.decided {
+			if run := asciiRun(s.raw[s.ri:s.rn]); run > 0 {
+				return s.give(p, run), nil
+			}
+			if err := s.decide(); err != nil {
+				return 0, err
+			}
+		}
+		if s.dec == nil {
+			return s.give(p, s.rn-s.ri), nil
+		}
+		n, m := s.dec.decode(p, s.raw[s.ri:s.rn], s.eof, func(nDst, nSrc int) {
+			s.marks = append(s.marks, linemark{s.out + int64(nDst), s.rawAt + int64(nSrc)})
+		})
+		s.ri += m
+		s.rawAt += int64(m)
+		s.out += int64(n)
+		if n > 0 {
+			return n, nil
+		}
+		if m == 0 { // the rest of raw is part of a character
+			s.fill()
+		}
+	}
+}
+
+// give passes up to n raw bytes on as they are.
+func (s *source) give(p []byte, n int) int {
+	n = copy(p, s.raw[s.ri:s.ri+n])
+	s.ri += n
+	s.rawAt += int64(n)
+	s.out += int64(n)
+	return n
+}
+
+// fill reads until raw is full or the file ends.
+func (s *source) fill() {
+	if s.ri > 0 {
+		copy(s.raw, s.raw[s.ri:s.rn])
+		s.rn -= s.ri
+		s.ri = 0
+	}
+	for s.rn < len(s.raw) && !s.eof {
+		n, err := s.r.Read(s.raw[s.rn:])
+		s.rn += n
+		if err != nil {
+			s.stop(err)
+		}
+	}
+}
+
+func (s *source) stop(err error) {
+	s.eof = true
+	if !errors.Is(err, io.EOF) {
+		s.err = err
+	}
+}
+
+// fault is the read error of the file: a truncated archive keeps its own words.
+func (s *source) fault() error {
+	if fault.KindOf(s.err) != fault.Internal {
+		return s.err
+	}
+	return refuse(s.name, FaultBroken, s.err, fmt.Sprintf("读取中断：%v", s.err), fmt.Sprintf("reading broke off: %v", s.err))
+}
+
+// decide tells the encoding from the first bytes that are not ASCII, or checks the declared one against them.
+func (s *source) decide() error {
+	s.fill()
+	sample := s.raw[s.ri:s.rn]
+	if s.declare != "" {
+		if u, three := scoreUTF8(sample, s.eof); s.declare != "utf-8" && u.invalid == 0 && three >= 3 {
+			return refuse(s.name, FaultEncoding, nil,
+				fmt.Sprintf("声明的编码是 %s，但内容是 UTF-8；请改为 encoding: utf-8 或 auto", s.declare),
+				fmt.Sprintf("%s is declared, but the content is UTF-8; declare encoding: utf-8 or auto", s.declare))
+		}
+		s.use(s.declare)
+		return nil
+	}
+	enc, candidates := detect(sample, s.eof)
+	if enc == "" {
+		return ambiguous(s.name, candidates)
+	}
+	s.use(enc)
+	return nil
+}
+
+// encoding is the name of the encoding as far as it is known.
+func (s *source) encoding() string {
+	if s.decided {
+		return s.enc
+	}
+	if s.declare != "" {
+		return s.declare
+	}
+	return "utf-8" // ASCII so far
+}
+
+// offset is the byte of the file from which the text at the given place came; places are asked for in rising order.
+// It is exact at the beginning of a line, and where all text since then is ASCII.
+func (s *source) offset(text int64) int64 {
+	for s.head+1 < len(s.marks) && s.marks[s.head+1].text <= text {
+		s.head++
+	}
+	if s.head > 4096 {
+		s.marks = slices.Delete(s.marks, 0, s.head)
+		s.head = 0
+	}
+	if len(s.marks) == 0 || s.marks[s.head].text > text {
+		if s.dec == nil {
+			return s.rawAt - (s.out - text)
+		}
+		return text + s.start // ASCII before the first line end
+	}
+	m := s.marks[s.head]
+	return m.file + text - m.text
+}
+
+// asciiLike says that an encoding has ASCII bytes for ASCII characters, so that a file may be passed through until its
+// first other byte.
+func asciiLike(enc string) bool {
+	return !strings.HasPrefix(enc, "utf-16") && !strings.HasPrefix(enc, "utf-32") && !strings.HasPrefix(enc, "iso-2022") &&
+		!strings.HasPrefix(enc, "hz-") && !strings.HasPrefix(enc, "ibm037") && !strings.HasPrefix(enc, "ibm1047") && enc != "utf-7"
+}
+
+// aliases that the registers spell otherwise or map to something narrower than what people send under the name.
+var encodingAliases = map[string]string{
+	"utf8": "utf-8", "ascii": "utf-8", "us-ascii": "utf-8", "gbk": "gb18030", "gb2312": "gb18030", "cp936": "gb18030", "gb-18030": "gb18030",
+	"utf16": "utf-16", "utf-16": "utf-16le", "cp1252": "windows-1252", "latin1": "iso-8859-1", "latin-1": "iso-8859-1",
+}
+
+// lookup finds an encoding by any of its IANA names.
+func lookup(name string) (string, encoding.Encoding, error) {
+	key := strings.ToLower(strings.TrimSpace(name))
+	if a, ok := encodingAliases[key]; ok {
+		key = a
+	}
+	switch key {
+	case "utf-8":
+		return key, unicode.UTF8, nil
+	case "gb18030":
+		return key, simplifiedchinese.GB18030, nil
+	case "utf-16le":
+		return key, unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM), nil
+	case "utf-16be":
+		return key, unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM), nil
+	}
+	e, err := ianaindex.IANA.Encoding(key)
+	if err != nil || e == nil {
+		if e, err = htmlindex.Get(key); err != nil || e == nil {
+			return "", nil, fault.New(fault.Invalid, lang.Pick("编码 %q：没有这个编码；请用 IANA 名称，例如 gb18030、windows-1252",
+				"encoding %q: no such encoding; use an IANA name such as gb18030 or windows-1252"), name)
+		}
+	}
+	return key, e, nil
+}
+
+// asciiRun is the number of bytes below 0x80 with which b begins.
+func asciiRun(b []byte) int {
+	i := 0
+	for ; i+8 <= len(b); i += 8 {
+		if word(b[i:])&high != 0 {
+			break
+		}
+	}
+	for i < len(b) && b[i] < utf8.RuneSelf {
+		i++
+	}
+	return i
+}
+
+// single decodes a character set of one byte a character.
+type single struct {
+	text [256][4]byte
+	size [256]uint8
+}
+
+func newSingle(cm *charmap.Charmap) *single {
+	t := &single{}
+	for i := range 256 {
+		r := cm.DecodeByte(byte(i))
+		if r == utf8.RuneError {
+			t.text[i][0], t.size[i] = broken, 1
+			continue
+		}
+		t.size[i] = uint8(utf8.EncodeRune(t.text[i][:], r)) //nolint:gosec // 1 to 4.
+	}
+	return t
+}
+
+func (t *single) decode(dst, src []byte, _ bool, mark func(int, int)) (n, i int) {
+	for i < len(src) && n+4 <= len(dst) {
+		c := src[i]
+		i++
+		if t.size[c] == 1 {
+			dst[n] = t.text[c][0]
+			n++
+			if dst[n-1] == '\n' || dst[n-1] == '\r' {
+				mark(n, i)
+			}
+			continue
+		}
+		n += copy(dst[n:], t.text[c][:t.size[c]])
+	}
+	return n, i
+}
+
+// gb decodes GB18030 (and so GBK and GB 2312) by a table of its two-byte characters.
+type gb struct{ table *gbPairs }
+
+func (g gb) decode(dst, src []byte, atEOF bool, mark func(int, int)) (n, i int) {
+	for i < len(src) && n+8 <= len(dst) {
+		c := src[i]
+		if c < utf8.RuneSelf {
+			if i+8 <= len(src) {
+				if x := word(src[i:]); x&high == 0 && !hasLineEnd(x) {
+					copy(dst[n:n+8], src[i:i+8])
+					n, i = n+8, i+8
+					continue
+				}
+			}
+			dst[n] = c
+			n, i = n+1, i+1
+			if c == '\n' || c == '\r' {
+				mark(n, i)
+			}
+			continue
+		}
+		if c == 0x80 || c == 0xFF {
+			if c == 0x80 { // code page 936 has the euro sign here
+				n += copy(dst[n:], "€")
+			} else {
+				dst[n] = broken
+				n++
+			}
+			i++
+			continue
+		}
+		if i+1 == len(src) {
+			if !atEOF {
+				return n, i
+			}
+			dst[n] = broken
+			return n + 1, i + 1
+		}
+		d := src[i+1]
+		if d >= '0' && d <= '9' {
+			if i+3 >= len(src) && !atEOF {
+				return n, i
+			}
+			if i+3 < len(src) {
+				if r := gbFour(src[i:]); r != utf8.RuneError {
+					n += utf8.EncodeRune(dst[n:], r)
+					i += 4
+					continue
+				}
+			}
+			dst[n] = broken
+			n, i = n+1, i+1
+			continue
+		}
+		r := g.table.pair(c, d)
+		if r == utf8.RuneError { // the second byte may be a delimiter: leave it
+			dst[n] = broken
+			n, i = n+1, i+1
+			continue
+		}
+		n += utf8.EncodeRune(dst[n:], r)
+		i += 2
+	}
+	return n, i
+}
+
+type gbPairs [126 * 191]rune
+
+// gbTable is built once from x/text, pair by pair.
+var gbTable = sync.OnceValue(func() *gbPairs {
+	t := new(gbPairs)
+	d := simplifiedchinese.GB18030.NewDecoder()
+	var out [16]byte
+	for lead := 0x81; lead <= 0xFE; lead++ {
+		for trail := 0x40; trail <= 0xFE; trail++ {
+			d.Reset()
+			n, _, err := d.Transform(out[:], []byte{byte(lead), byte(trail)}, true)
+			r, size := utf8.DecodeRune(out[:n])
+			if err != nil || size != n || n == 0 {
+				r = utf8.RuneError
+			}
+			t[(lead-0x81)*191+trail-0x40] = r
+		}
+	}
+	return t
+})
+
+func (t *gbPairs) pair(lead, trail byte) rune {
+	if lead < 0x81 || lead == 0xFF || trail < 0x40 || trail == 0xFF {
+		return utf8.RuneError
+	}
+	return t[int(lead-0x81)*191+int(trail-0x40)]
+}
+
+// gbFour decodes the four-byte character with which b begins.
+func gbFour(b []byte) rune {
+	var out [16]byte
+	n, m, err := simplifiedchinese.GB18030.NewDecoder().Transform(out[:], b[:4], true)
+	r, size := utf8.DecodeRune(out[:n])
+	if err != nil || m != 4 || size != n {
+		return utf8.RuneError
+	}
+	return r
+}
+
+// other decodes everything else through x/text, a line at a time, so that each line's place is known.
+type other struct {
+	d    *encoding.Decoder
+	wide byte // 'l' or 'b': UTF-16 with the low or the high byte first
+}
+
+func (o *other) decode(dst, src []byte, atEOF bool, mark func(int, int)) (n, i int) {
+	for i < len(src) && n+utf8.UTFMax*4 <= len(dst) {
+		line := src[i:]
+		if end := o.lineEnd(line); end > 0 {
+			line = line[:end]
+		}
+		last := atEOF && i+len(line) == len(src)
+		written, read, err := o.d.Transform(dst[n:], line, last)
+		if err != nil && !errors.Is(err, transform.ErrShortDst) && !errors.Is(err, transform.ErrShortSrc) {
+			dst[n] = broken
+			return n + 1, i + 1
+		}
+		written = replaceBad(dst[n : n+written])
+		n, i = n+written, i+read
+		if written > 0 && dst[n-1] == '\n' {
+			mark(n, i)
+		}
+		if read < len(line) {
+			break
+		}
+	}
+	return n, i
+}
+
+// lineEnd is the place behind the first line end of b, 0 = none.
+func (o *other) lineEnd(b []byte) int {
+	if o.wide == 0 {
+		return bytes.IndexByte(b, '\n') + 1
+	}
+	order := binary.ByteOrder(binary.LittleEndian)
+	if o.wide == 'b' {
+		order = binary.BigEndian
+	}
+	for i := 0; i+1 < len(b); i += 2 {
+		if order.Uint16(b[i:]) == '\n' {
+			return i + 2
+		}
+	}
+	return 0
+}
+
+// replaceBad puts the mark for bad bytes where x/text put U+FFFD, in place, and gives the new length.
+func replaceBad(b []byte) int {
+	const bad = "\uFFFD"
+	w := 0
+	for r := 0; r < len(b); {
+		if b[r] == bad[0] && strings.HasPrefix(string(b[r:min(r+3, len(b))]), bad) {
+			b[w] = broken
+			w, r = w+1, r+3
+			continue
+		}
+		b[w] = b[r]
+		w, r = w+1, r+1
+	}
+	return w
+}
