@@ -1,0 +1,88 @@
+import { type DataSourceJsonData } from '@grafana/data';
+import { type DataQuery } from '@grafana/schema';
+
+/** A panel's query. One member so far; `kind` tells members apart, `version` tells how old a saved one is. */
+export type SanyiQuery = IndicatorQuery;
+
+/** The question after one or more indicators. plugin/pkg/lakehouse/query.go reads the same shape. */
+export interface IndicatorQuery extends DataQuery {
+  kind: 'indicator';
+  version: 1;
+  indicators: string[];
+  grain: Grain;
+  by: string[];
+  compare: string[];
+  where: Record<string, string[]>;
+  totals: boolean;
+  period: Period;
+  format: Format;
+  /** Which numbers of a row to show; empty: what the format shows. */
+  figures: Figure[];
+  /** Language of who looks; set when the query is sent, never saved. */
+  language?: string;
+}
+
+export type Grain = 'hour' | 'day' | 'week' | 'month' | 'quarter' | 'year' | 'total';
+export type Format = 'time_series' | 'table';
+export type Figure = 'value' | 'base' | 'change' | 'points' | 'numerator' | 'denominator' | 'at';
+
+/** `range`: the panel's; `today`: the day (week, month … by grain) in which the panel's range ends; `fixed`: as written. */
+export type Period = { mode: 'range' } | { mode: 'today' } | { mode: 'fixed'; text: string };
+
+export interface SanyiOptions extends DataSourceJsonData {
+  /** Empty: the language of who looks. */
+  language?: '' | 'zh-Hans' | 'en';
+  /** Indicators that look from here come first in the editor. */
+  viewpoint?: '' | 'care' | 'insured' | 'residence';
+  tlsAuthWithCACert?: boolean;
+}
+
+export interface SanyiSecrets {
+  token?: string;
+  tlsCACert?: string;
+}
+
+/** The service's catalogue: internal/serve/api has the same shape. */
+export interface Catalog {
+  publication: { id: number; published_at: string };
+  time_zone: string;
+  min_cell: number;
+  identity: string;
+  scope: string;
+  indicators: Indicator[];
+}
+
+export interface Text {
+  zh: string;
+  en: string;
+}
+
+export interface Named {
+  id: string;
+  title: Text;
+}
+
+export interface Indicator extends Named {
+  meaning: Text;
+  unit: string;
+  group: string;
+  direction: string;
+  viewpoint: string;
+  grains: Grain[] | null;
+  dimensions: Named[] | null;
+  comparisons: Named[] | null;
+}
+
+export const DEFAULT_QUERY: Omit<IndicatorQuery, 'refId'> = {
+  kind: 'indicator',
+  version: 1,
+  indicators: [],
+  grain: 'day',
+  by: [],
+  compare: [],
+  where: {},
+  totals: false,
+  period: { mode: 'range' },
+  format: 'time_series',
+  figures: [],
+};
