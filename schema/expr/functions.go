@@ -176,7 +176,7 @@ var functions = byName(
 		Min: 3, Max: 3, Units: dateUnits, result: dateDiff,
 	},
 	Function{
-		Name: "date_trunc", Signature: "date_trunc('unit', t)", ZH: "截断到单位起点(周从周一起)", EN: "start of the unit; weeks begin on Monday; a date stays a date",
+		Name: "date_trunc", Signature: "date_trunc('unit', t)", ZH: "截断到单位起点(周从周一起)", EN: "start of the unit, as a date (of an hour: a timestamp); weeks begin on Monday",
 		Min: 2, Max: 2, Units: cutUnits, result: dateTrunc,
 	},
 	Function{

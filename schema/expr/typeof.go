@@ -3,6 +3,7 @@ package expr
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Resolver says what type a column has; false where there is no such column.
@@ -331,6 +332,9 @@ func callType(n *Call, r Resolver) (Type, error) {
 	if n.Star {
 		return Int64Type, nil
 	}
+	if n.Name == "date_trunc" && isMoment(args[1]) && strings.EqualFold(n.Args[0].(*Literal).Text, "hour") {
+		return TimestampType, nil
+	}
 	if n.Name == "to_decimal" {
 		if t := args[0]; t.Kind != String && t.Kind != Unknown {
 			return Type{}, &Error{n.At, "to_decimal: argument 1 is " + t.String() + ", not a text"}
@@ -448,7 +452,7 @@ func dateTrunc(args []Type) (Type, error) {
 	if !isMoment(args[1]) {
 		return Type{}, errMoments
 	}
-	return args[1], nil
+	return DateType, nil
 }
 
 func dateAdd(args []Type) (Type, error) {

@@ -134,10 +134,10 @@ regexp_matches("s", $1) AND regexp_full_match("s", $2) AND regexp_extract("s", $
 year("discharge_date") * 100 + month("discharge_date") + week("admit_time") + isoyear("admit_time") + isodow("admit_time") + quarter("admit_time") + day("admit_time") + minute("admit_time");
 
 -- date_trunc('week', discharge_date) = date_trunc('month', admit_date)
-date_trunc('week', "discharge_date") = date_trunc('month', "admit_date");
+CAST(date_trunc('week', "discharge_date") AS DATE) = CAST(date_trunc('month', "admit_date") AS DATE);
 
 -- date_trunc('hour', admit_time) < date_add('day', discharge_date, los_days)
-date_trunc('hour', "admit_time") < (CAST("discharge_date" AS TIMESTAMP) + to_days(CAST("los_days" AS INTEGER)));
+date_trunc('hour', CAST("admit_time" AS TIMESTAMP)) < (CAST("discharge_date" AS TIMESTAMP) + to_days(CAST("los_days" AS INTEGER)));
 
 -- last_day(discharge_date) = make_date(2025, 1, 31)
 last_day("discharge_date") = TRY(make_date(CAST(2025 AS BIGINT), CAST(1 AS BIGINT), CAST(31 AS BIGINT)));
@@ -161,10 +161,10 @@ min("los_days") + max("los_days") + stddev_samp(CAST("los_days" AS DOUBLE));
 least("los_days", "qty", NULL) = greatest("los_days", "qty");
 
 -- to_date(s) < to_date(s, '%Y%m%d', '%d.%m.%Y') and is_date(s) and is_date(s, '%Y')
-CAST(CASE WHEN "s" LIKE '____-__-__' OR "s" LIKE '____-__-__ __:__:__' THEN TRY_CAST("s" AS TIMESTAMP) WHEN length("s") = 8 THEN try_strptime("s", '%Y%m%d') WHEN length("s") = 14 THEN try_strptime("s", '%Y%m%d%H%M%S') WHEN "s" LIKE '____%-%' OR "s" LIKE '____%/%' THEN try_strptime("s", ['%Y-%m-%d', '%Y/%m/%d', '%Y-%m-%d %H:%M:%S', '%Y/%m/%d %H:%M:%S', '%Y-%m-%d %H:%M', '%Y/%m/%d %H:%M', '%Y-%m-%dT%H:%M:%S', '%Y-%m-%d %H:%M:%S.%f', '%Y-%m-%dT%H:%M:%S.%f', '%Y-%m-%dT%H:%M:%SZ']) END AS DATE) < CAST(try_strptime("s", [$1, $2]) AS DATE) AND (CASE WHEN "s" LIKE '____-__-__' OR "s" LIKE '____-__-__ __:__:__' THEN TRY_CAST("s" AS TIMESTAMP) WHEN length("s") = 8 THEN try_strptime("s", '%Y%m%d') WHEN length("s") = 14 THEN try_strptime("s", '%Y%m%d%H%M%S') WHEN "s" LIKE '____%-%' OR "s" LIKE '____%/%' THEN try_strptime("s", ['%Y-%m-%d', '%Y/%m/%d', '%Y-%m-%d %H:%M:%S', '%Y/%m/%d %H:%M:%S', '%Y-%m-%d %H:%M', '%Y/%m/%d %H:%M', '%Y-%m-%dT%H:%M:%S', '%Y-%m-%d %H:%M:%S.%f', '%Y-%m-%dT%H:%M:%S.%f', '%Y-%m-%dT%H:%M:%SZ']) END) IS NOT NULL AND try_strptime("s", [$3]) IS NOT NULL; -- %Y%m%d -- %d.%m.%Y -- %Y
+CAST(CASE WHEN "s" LIKE '____-__-__' OR "s" LIKE '____-__-__ __:__:__' THEN TRY_CAST("s" AS TIMESTAMP) WHEN "s" LIKE '____%-%' OR "s" LIKE '____%/%' THEN try_strptime("s", ['%Y-%m-%d', '%Y/%m/%d', '%Y-%m-%d %H:%M:%S', '%Y/%m/%d %H:%M:%S', '%Y-%m-%d %H:%M', '%Y/%m/%d %H:%M', '%Y-%m-%dT%H:%M:%S', '%Y-%m-%d %H:%M:%S.%f', '%Y-%m-%dT%H:%M:%S.%f', '%Y-%m-%dT%H:%M:%SZ']) WHEN length("s") = 8 THEN try_strptime("s", '%Y%m%d') WHEN length("s") = 14 THEN try_strptime("s", '%Y%m%d%H%M%S') END AS DATE) < CAST(try_strptime("s", [$1, $2]) AS DATE) AND (CASE WHEN "s" LIKE '____-__-__' OR "s" LIKE '____-__-__ __:__:__' THEN TRY_CAST("s" AS TIMESTAMP) WHEN "s" LIKE '____%-%' OR "s" LIKE '____%/%' THEN try_strptime("s", ['%Y-%m-%d', '%Y/%m/%d', '%Y-%m-%d %H:%M:%S', '%Y/%m/%d %H:%M:%S', '%Y-%m-%d %H:%M', '%Y/%m/%d %H:%M', '%Y-%m-%dT%H:%M:%S', '%Y-%m-%d %H:%M:%S.%f', '%Y-%m-%dT%H:%M:%S.%f', '%Y-%m-%dT%H:%M:%SZ']) WHEN length("s") = 8 THEN try_strptime("s", '%Y%m%d') WHEN length("s") = 14 THEN try_strptime("s", '%Y%m%d%H%M%S') END) IS NOT NULL AND try_strptime("s", [$3]) IS NOT NULL; -- %Y%m%d -- %d.%m.%Y -- %Y
 
 -- to_timestamp(s) < to_timestamp(s, '%Y%m%d%H')
-CASE WHEN "s" LIKE '____-__-__' OR "s" LIKE '____-__-__ __:__:__' THEN TRY_CAST("s" AS TIMESTAMP) WHEN length("s") = 8 THEN try_strptime("s", '%Y%m%d') WHEN length("s") = 14 THEN try_strptime("s", '%Y%m%d%H%M%S') WHEN "s" LIKE '____%-%' OR "s" LIKE '____%/%' THEN try_strptime("s", ['%Y-%m-%d', '%Y/%m/%d', '%Y-%m-%d %H:%M:%S', '%Y/%m/%d %H:%M:%S', '%Y-%m-%d %H:%M', '%Y/%m/%d %H:%M', '%Y-%m-%dT%H:%M:%S', '%Y-%m-%d %H:%M:%S.%f', '%Y-%m-%dT%H:%M:%S.%f', '%Y-%m-%dT%H:%M:%SZ']) END < try_strptime("s", [$1]); -- %Y%m%d%H
+CASE WHEN "s" LIKE '____-__-__' OR "s" LIKE '____-__-__ __:__:__' THEN TRY_CAST("s" AS TIMESTAMP) WHEN "s" LIKE '____%-%' OR "s" LIKE '____%/%' THEN try_strptime("s", ['%Y-%m-%d', '%Y/%m/%d', '%Y-%m-%d %H:%M:%S', '%Y/%m/%d %H:%M:%S', '%Y-%m-%d %H:%M', '%Y/%m/%d %H:%M', '%Y-%m-%dT%H:%M:%S', '%Y-%m-%d %H:%M:%S.%f', '%Y-%m-%dT%H:%M:%S.%f', '%Y-%m-%dT%H:%M:%SZ']) WHEN length("s") = 8 THEN try_strptime("s", '%Y%m%d') WHEN length("s") = 14 THEN try_strptime("s", '%Y%m%d%H%M%S') END < try_strptime("s", [$1]); -- %Y%m%d%H
 
 -- to_decimal(s) + to_decimal(s, 4) > to_double(s)
 CASE WHEN regexp_full_match("s", '[+-]?([0-9]+(\.[0-9]?[0-9]?0*)?|\.[0-9][0-9]?0*)') THEN TRY_CAST("s" AS DECIMAL(18,2)) END + CASE WHEN regexp_full_match("s", '[+-]?([0-9]+(\.[0-9]{0,4}0*)?|\.[0-9]{0,4}0*)') THEN TRY_CAST("s" AS DECIMAL(18,4)) END > CASE WHEN regexp_full_match("s", '[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?') THEN TRY_CAST("s" AS DOUBLE) END;

@@ -134,7 +134,7 @@ regexp_like("s", ?) AND regexp_like("s", '^(?:' || ? || ')$') AND CASE WHEN "s" 
 year("discharge_date") * 100 + month("discharge_date") + week("admit_time") + year_of_week("admit_time") + day_of_week("admit_time") + quarter("admit_time") + day("admit_time") + minute("admit_time");
 
 -- date_trunc('week', discharge_date) = date_trunc('month', admit_date)
-date_trunc('week', "discharge_date") = date_trunc('month', "admit_date");
+CAST(date_trunc('week', "discharge_date") AS DATE) = CAST(date_trunc('month', "admit_date") AS DATE);
 
 -- date_trunc('hour', admit_time) < date_add('day', discharge_date, los_days)
 date_trunc('hour', CAST("admit_time" AS TIMESTAMP(6))) < date_add('day', CAST("los_days" AS BIGINT), CAST("discharge_date" AS TIMESTAMP(6)));
