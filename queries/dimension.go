@@ -80,6 +80,9 @@ func (c *Catalog) regionOf(name string, t *schema.Table, viewpoint string) (plac
 			where = v
 		}
 	}
+	if where == "" {
+		where = t.Roles[region]
+	}
 	switch {
 	case where == "":
 		return place{}, false, nil

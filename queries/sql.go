@@ -181,7 +181,7 @@ func (p *Plan) link(s *scan) error {
 			s.addExists(&exists{alias: alias + "_" + m.ID, measure: m})
 		}
 	}
-	if len(p.scope.regions) > 0 && !s.table.Scope.Public {
+	if len(p.scope.regions) > 0 {
 		if at, ok, err := p.catalog.regionOf(region, s.table, s.view); ok && err == nil {
 			s.joinPlace(p, at)
 		}
@@ -985,9 +985,6 @@ func (w *writer) scoped() []string {
 	}
 	var ways []string
 	t := w.scan.table
-	if t.Scope.Public && (len(sc.orgs) > 0 || len(sc.regions) > 0) {
-		return nil
-	}
 	if len(sc.orgs) > 0 && t.Scope.Org != "" {
 		ways = append(ways, w.in(w.col("base", t.Scope.Org), expr.StringType, sc.orgs))
 	}
@@ -1001,6 +998,9 @@ func (w *writer) scoped() []string {
 		}
 	}
 	if len(ways) == 0 {
+		if t.Scope.Public && (len(sc.orgs) > 0 || len(sc.regions) > 0) { // a dictionary that belongs to nobody
+			return nil
+		}
 		return []string{"FALSE"}
 	}
 	return []string{"(" + strings.Join(ways, " OR ") + ")"}
