@@ -167,10 +167,10 @@ CAST(CASE WHEN "s" LIKE '____-__-__' OR "s" LIKE '____-__-__ __:__:__' THEN TRY_
 CASE WHEN "s" LIKE '____-__-__' OR "s" LIKE '____-__-__ __:__:__' THEN TRY_CAST("s" AS TIMESTAMP) WHEN "s" LIKE '____%-%' OR "s" LIKE '____%/%' THEN try_strptime("s", ['%Y-%m-%d', '%Y/%m/%d', '%Y-%m-%d %H:%M:%S', '%Y/%m/%d %H:%M:%S', '%Y-%m-%d %H:%M', '%Y/%m/%d %H:%M', '%Y-%m-%dT%H:%M:%S', '%Y-%m-%d %H:%M:%S.%f', '%Y-%m-%dT%H:%M:%S.%f', '%Y-%m-%dT%H:%M:%SZ']) WHEN length("s") = 8 THEN try_strptime("s", '%Y%m%d') WHEN length("s") = 14 THEN try_strptime("s", '%Y%m%d%H%M%S') END < try_strptime("s", [$1]); -- %Y%m%d%H
 
 -- to_decimal(s) + to_decimal(s, 4) > to_double(s)
-CASE WHEN regexp_full_match("s", '[+-]?([0-9]+(\.[0-9]?[0-9]?0*)?|\.[0-9][0-9]?0*)') THEN TRY_CAST("s" AS DECIMAL(18,2)) END + CASE WHEN regexp_full_match("s", '[+-]?([0-9]+(\.[0-9]{0,4}0*)?|\.[0-9]{0,4}0*)') THEN TRY_CAST("s" AS DECIMAL(18,4)) END > CASE WHEN regexp_full_match("s", '[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?') THEN TRY_CAST("s" AS DOUBLE) END;
+CASE WHEN (strpos("s", '.') = 0 OR length("s") - strpos("s", '.') <= 2) AND NOT contains("s", 'e') AND NOT contains("s", 'E') AND NOT contains("s", '_') THEN TRY_CAST("s" AS DECIMAL(18,2)) WHEN regexp_full_match("s", '[+-]?[0-9]*\.[0-9]{0,2}0*') THEN TRY_CAST("s" AS DECIMAL(18,2)) END + CASE WHEN (strpos("s", '.') = 0 OR length("s") - strpos("s", '.') <= 4) AND NOT contains("s", 'e') AND NOT contains("s", 'E') AND NOT contains("s", '_') THEN TRY_CAST("s" AS DECIMAL(18,4)) WHEN regexp_full_match("s", '[+-]?[0-9]*\.[0-9]{0,4}0*') THEN TRY_CAST("s" AS DECIMAL(18,4)) END > CASE WHEN regexp_full_match("s", '[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?') THEN TRY_CAST("s" AS DOUBLE) END;
 
 -- to_int(s) = 12 and is_number(s)
-CASE WHEN regexp_full_match("s", '[+-]?[0-9]+(\.0*)?') THEN TRY_CAST("s" AS BIGINT) END = 12 AND regexp_full_match("s", '[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)');
+CASE WHEN rtrim("s", '0123456789') IN ('', '-', '+') THEN TRY_CAST("s" AS BIGINT) WHEN regexp_full_match("s", '[+-]?[0-9]+\.0*') THEN TRY_CAST("s" AS BIGINT) END = 12 AND regexp_full_match("s", '[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)');
 
 -- to_bool(s) or to_bool(s, '2') or to_bool(s, '2', '1')
 CASE WHEN lower(trim("s")) IN ('1', 'y', 'yes', 't', 'true', '是', '有') THEN TRUE WHEN lower(trim("s")) IN ('0', 'n', 'no', 'f', 'false', '否', '无') THEN FALSE END OR CASE WHEN "s" = $1 THEN TRUE WHEN "s" IS NOT NULL THEN FALSE END OR CASE WHEN "s" = $2 THEN TRUE WHEN "s" = $3 THEN FALSE END; -- 2 -- 2 -- 1
