@@ -72,6 +72,10 @@ func (w *walker) argument(path string) error {
 }
 
 func (w *walker) folder(root string) error {
+	leave, err := ignored(root)
+	if err != nil {
+		return err
+	}
 	return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return fault.Wrap(fault.Unavailable, err)
@@ -93,6 +97,9 @@ func (w *walker) folder(root string) error {
 		}
 		switch {
 		case d.IsDir():
+			return nil
+		case matches(leave, rel):
+			w.skip(rel, "named in "+IgnoreFile)
 			return nil
 		case d.Type()&fs.ModeSymlink != 0:
 			w.fail(rel, path, time.Time{}, lang.Pick("符号链接不跟随；请放入真实文件", "a symbolic link is not followed; put the file itself here"))
