@@ -99,7 +99,7 @@ type unpacked struct {
 func unpack(t *testing.T, dir string) (out []unpacked) {
 	t.Helper()
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || d.Name() == TruthFile {
+		if err != nil || d.IsDir() || d.Name() == TruthFile || d.Name()[0] == '.' {
 			return err
 		}
 		text, err := os.ReadFile(path)

@@ -68,6 +68,10 @@ func Write(ctx context.Context, dir string, o Options) (*Truth, error) {
 	if err := os.WriteFile(filepath.Join(dir, TruthFile), append(text, '\n'), 0o644); err != nil {
 		return nil, fmt.Errorf("synth: %w", err)
 	}
+	// sanyi ingest DIR takes the whole folder: this file says what in it is no extract.
+	if err := os.WriteFile(filepath.Join(dir, ".sanyiignore"), []byte("# the figures that must come out, no extract\n"+TruthFile+"\n"), 0o644); err != nil {
+		return nil, fmt.Errorf("synth: %w", err)
+	}
 	return truth, nil
 }
 
