@@ -47,6 +47,9 @@ type source struct {
 	decided bool
 	marks   []linemark
 	head    int // first mark not passed yet
+
+	spill    []byte
+	spillBuf [64]byte
 }
 
 // linemark ties a place in the text to its place in the file.
@@ -126,8 +129,25 @@ func (s *source) use(enc string) {
 	}
 }
 
-// Read gives the next text.
+// Read gives the next text. A transcoder wants room for whole characters; the few bytes at the end of a caller's buffer
+// are filled from a spill.
 func (s *source) Read(p []byte) (int, error) {
+	if len(s.spill) > 0 {
+		n := copy(p, s.spill)
+		s.spill = s.spill[n:]
+		return n, nil
+	}
+	if s.dec != nil && len(p) < len(s.spillBuf) {
+		n, err := s.read(s.spillBuf[:])
+		s.spill = s.spillBuf[:n]
+		n = copy(p, s.spill)
+		s.spill = s.spill[n:]
+		return n, err
+	}
+	return s.read(p)
+}
+
+func (s *source) read(p []byte) (int, error) {
 	for {
 		if s.ri == s.rn {
 			if s.decided && s.dec == nil && !s.eof { // straight through
