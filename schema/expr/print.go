@@ -129,7 +129,11 @@ func (pr *printer) binary(n *Binary) (string, int) {
 	}
 	if t, ok := pr.d.Operators[n.Op]; ok {
 		l := pr.print(n.L, 0)
-		return "(" + fill(t, []string{l, pr.print(n.R, 0)}, nil) + ")", bpCast
+		text := "(" + fill(t, []string{l, pr.print(n.R, 0)}, nil) + ")"
+		if len(text) > maxPrinted {
+			text = pr.fail(n.At, "%s: too long to be spelled in %s", n.Op, pr.d.Name)
+		}
+		return text, bpCast
 	}
 	own := binaryPower[n.Op]
 	left := pr.print(n.L, leftMin(n.L, own))
@@ -269,8 +273,15 @@ func (pr *printer) call(n *Call) string {
 	if spell.Each != "" {
 		each = func(a string) string { return strings.ReplaceAll(spell.Each, "{}", a) }
 	}
-	return fill(template, printed, each)
+	text := fill(template, printed, each)
+	if len(text) > maxPrinted { // a template may use an argument many times: nested, that grows without end
+		return pr.fail(n.At, "%s: nested too deeply to be spelled in %s", n.Name, pr.d.Name)
+	}
+	return text
 }
+
+// maxPrinted bounds one call; real ones stay below a few thousand bytes.
+const maxPrinted = 1 << 18
 
 // args prints arguments. Where a template uses them other than once each and in order, positional parameters ("?")
 // would be bound wrongly: then values are written inline, quoted.
