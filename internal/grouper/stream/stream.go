@@ -459,3 +459,34 @@ func cells(d *DRGResult, p *DIPResult) []string {
 	}
 	return []string{id(p.ID), p.DIP, text(p.Kind), score, p.Status, text(p.Reason), p.Message, factor, p.Scheme, asJSON(p.Trace, p.Trace == nil)}
 }
+
+// PastCases reads NDJSON cases of a past year for the derivation of a catalogue; do may stop the reading with an error.
+func PastCases(in io.Reader, do func(line int, c dip.PastCase, err error) error) error {
+	r := bufio.NewReaderSize(in, 1<<16)
+	var rec Record
+	for n := 1; ; n++ {
+		line, err := readLine(r)
+		if trimmed := bytes.TrimSpace(line); len(trimmed) > 0 {
+			var c dip.PastCase
+			bad := rec.decode(trimmed)
+			if bad == nil {
+				c = dip.PastCase{Ops: append([]string(nil), rec.Ops...), Fee: rec.fee}
+				if len(rec.Dx) > 0 {
+					c.Dx = rec.Dx[0]
+				}
+				if rec.LOS.set {
+					c.LOS = rec.LOS.v
+				}
+			}
+			if err := do(n, c, bad); err != nil {
+				return err
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
