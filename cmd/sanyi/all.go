@@ -8,6 +8,11 @@ func commands() []*cobra.Command {
 		groupCommand(),
 		schemeCommand(),
 		synthCommand(),
+		initCommand(),
+		publishCommand(),
+		sqlCommand(),
+		statusCommand(),
+		verifyCommand(),
 		versionCommand(),
 	}
 }

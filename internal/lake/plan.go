@@ -241,3 +241,8 @@ func footer(path string) (rows, size int64, err error) {
 	}
 	return groups, info.Size(), nil
 }
+
+// AllFiles lists all files of a table.
+func (v *View) AllFiles(ctx context.Context, table string) ([]DataFile, error) {
+	return v.Files(ctx, table, time.Time{}, time.Time{})
+}
