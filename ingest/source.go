@@ -45,6 +45,8 @@ type Source struct {
 	File string `yaml:"-"` // where it was read from, for messages
 	Text string `yaml:"-"` // as read: stored with each publication that used it
 
+	perFile  bool // --table without --org and --date: each file is a delivery of its own
+	byTable  bool // --table: the file names say the format
 	patterns []*regexp.Regexp
 	columns  map[string]*sourceColumn // by folded name: every column that a mapping names
 	order    []*sourceColumn
