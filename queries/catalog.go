@@ -25,7 +25,7 @@ import (
 var shipped embed.FS
 
 // Shipped is the definitions that the program carries: measures/ and indicators/. An overlay folder has the same
-// layout below queries/.
+// layout, at its root or below queries/.
 func Shipped() fs.FS { return shipped }
 
 // Dialect is how an engine spells SQL: "duckdb" or "trino".
@@ -220,12 +220,14 @@ func (c *Catalog) read(layer fs.FS, level int) []error {
 
 func yamlFiles(layer fs.FS, dir string) []string {
 	var out []string
-	_ = fs.WalkDir(layer, dir, func(p string, d fs.DirEntry, err error) error { // a layer need not have both folders
-		if err == nil && !d.IsDir() && path.Ext(p) == ".yaml" {
-			out = append(out, p)
-		}
-		return nil
-	})
+	for _, root := range []string{dir, "queries/" + dir} {
+		_ = fs.WalkDir(layer, root, func(p string, d fs.DirEntry, err error) error { // a layer need not have all folders
+			if err == nil && !d.IsDir() && path.Ext(p) == ".yaml" {
+				out = append(out, p)
+			}
+			return nil
+		})
+	}
 	return out
 }
 

@@ -10,9 +10,12 @@ func commands() []*cobra.Command {
 		synthCommand(),
 		initCommand(),
 		publishCommand(),
+		checkCommand(),
+		queryCommand(),
 		sqlCommand(),
 		statusCommand(),
 		verifyCommand(),
+		benchCommand(),
 		versionCommand(),
 	}
 }
