@@ -322,7 +322,7 @@ func (b *books) writeTable(ctx context.Context, t *schema.Table) error {
 		if err != nil {
 			return err
 		}
-		query := fmt.Sprintf("SELECT %s, _batch_id, coalesce(_src_org, '') AS _src_org, coalesce(_src_file, '') AS _src_file, coalesce(_src_row, 0) AS _src_row, TIMESTAMP %s AS _ingested_at, 'I' AS _op, lower(to_hex(hash(%s))) AS _row_hash, %s AS _contract_ver FROM %s t WHERE %s = %d",
+		query := fmt.Sprintf("SELECT %s, _batch_id, coalesce(_src_org, '') AS _src_org, coalesce(_src_file, '') AS _src_file, coalesce(_src_row, 0) AS _src_row, TIMESTAMP %s AS _ingested_at, 'I' AS _op, lpad(lower(to_hex(hash(%s))), 16, '0') AS _row_hash, %s AS _contract_ver FROM %s t WHERE %s = %d",
 			strings.Join(items, ", "), quote(r.now.Format(time.DateTime)), strings.Join(items, ", "), quote(t.Version), temp, month, m)
 		if len(order) > 0 {
 			query += " ORDER BY " + strings.Join(order, ", ")

@@ -594,7 +594,7 @@ func (p *pass) rowsOf(tp *tablePlan, from, where string) string {
 	items = append(items,
 		"coalesce("+org+", '') AS "+schema.SrcOrg, "f.delivery AS "+schema.BatchID, "f.path AS "+schema.SrcFile, "t._src_row AS "+schema.SrcRow,
 		"TIMESTAMP "+quote(p.now.Format(time.DateTime))+" AS "+schema.IngestedAt, op+" AS "+schema.Op,
-		"lower(to_hex(hash("+strings.Join(business, ", ")+"))) AS "+schema.RowHash, quote(c.Version)+" AS "+schema.ContractVer)
+		"lpad(lower(to_hex(hash("+strings.Join(business, ", ")+"))), 16, '0') AS "+schema.RowHash, quote(c.Version)+" AS "+schema.ContractVer)
 	order := ""
 	var by []string
 	for _, s := range c.Sort {

@@ -246,6 +246,14 @@ func wall(t time.Time) time.Time {
 	return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), 0, time.UTC)
 }
 
+// instant is the moment at which the lake's clock shows a wall time.
+func instant(t time.Time) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), 0, schema.Location())
+}
+
 // readLedger groups what the lake holds by identity.
 func (r *run) readLedger(ctx context.Context) error {
 	loads, err := r.lake.LiveLoads(ctx)

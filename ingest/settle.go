@@ -113,7 +113,10 @@ func (j *job) load(now time.Time) lake.Load {
 		File: j.member.Path, Delivery: d.id, Org: d.org, Source: d.source.ID, Date: d.day(), Status: lake.Arrived,
 		Records: j.records, Loaded: c.loaded, Duplicate: c.duplicate, Superseded: c.superseded, Quarantined: c.quarantined, Ignored: c.ignored,
 		Columns: j.columns, Nulls: map[string]int64{}, Tables: map[string]int64{}, SHA256: j.sum, Bytes: j.size,
-		Format: d.source.Format, Encoding: j.encoding, Due: d.due, Arrived: d.arrived, Done: now,
+		Format: d.source.Format, Encoding: j.encoding, Due: instant(d.due), Arrived: instant(d.arrived), Done: instant(now),
+	}
+	if d.source.byTable {
+		l.Format = formatOf(j.member.Name)
 	}
 	for name, n := range j.nulls {
 		if n > 0 {
@@ -153,7 +156,7 @@ func (r *run) settleRefused(files []refusedFile) error {
 		r.books.changed = true
 		l := lake.Load{
 			File: f.member.Path, Delivery: deliveryID(key, r.staging.Publication(), false), Source: source, Status: lake.Refused, Bytes: max(f.member.Size, 0),
-			Nulls: map[string]int64{}, Tables: map[string]int64{}, Arrived: r.now, Done: r.now, Reason: f.err.Error(),
+			Nulls: map[string]int64{}, Tables: map[string]int64{}, Arrived: instant(r.now), Done: instant(r.now), Reason: f.err.Error(),
 		}
 		if err := r.staging.Record(l); err != nil {
 			return err
@@ -382,7 +385,7 @@ func (r *run) recordMissing(ctx context.Context, s *Source, org string, day time
 	d := &delivery{source: s, org: org, date: day, id: deliveryID(key, r.staging.Publication(), true)}
 	d.due, _ = dueTime(s.Expects.Due, day)
 	l := lake.Load{
-		Delivery: d.id, Org: org, Source: s.ID, Date: d.day(), Status: lake.Missing, Columns: []string{}, Nulls: map[string]int64{}, Tables: map[string]int64{}, Due: d.due,
+		Delivery: d.id, Org: org, Source: s.ID, Date: d.day(), Status: lake.Missing, Columns: []string{}, Nulls: map[string]int64{}, Tables: map[string]int64{}, Due: instant(d.due),
 	}
 	if err := r.staging.Record(l); err != nil {
 		return err

@@ -9,6 +9,8 @@ func commands() []*cobra.Command {
 		schemeCommand(),
 		synthCommand(),
 		initCommand(),
+		ingestCommand(),
+		loadsCommand(),
 		publishCommand(),
 		checkCommand(),
 		queryCommand(),
