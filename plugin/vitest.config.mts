@@ -11,6 +11,7 @@ export default defineConfig({
     include: ['src/**/*.test.{ts,tsx}', 'tests/**/*.test.ts'],
     setupFiles: ['./tests/setup.ts'],
     testTimeout: 20_000,
+    silent: 'passed-only',
     server: { deps: { inline: [/@grafana\//] } },
   },
 });

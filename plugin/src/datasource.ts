@@ -5,8 +5,11 @@ import { titleOf, viewerLanguage } from '@/language';
 import { migrate } from '@/migrate';
 import { type Catalog, DEFAULT_QUERY, type SanyiOptions, type SanyiQuery } from '@/types';
 
-/** What a variable with “All” sends for it: no filter at all, which also counts rows without a value. */
-const ANY = '*';
+/**
+ * Values that mean no filter at all: what a variable with “All” sends (so that rows without a value count too), and
+ * the words of a table's total row, which a drill-down link carries on.
+ */
+const ANY = ['*', '合计', 'Total'];
 
 /** Talks to the back end, which owns the truth: catalogue, macros, checks and permission come from there. */
 export class SanyiDataSource extends DataSourceWithBackend<SanyiQuery, SanyiOptions> {
@@ -37,7 +40,7 @@ export class SanyiDataSource extends DataSourceWithBackend<SanyiQuery, SanyiOpti
       ...query,
       indicators: values(query.indicators),
       by: values(query.by),
-      where: Object.fromEntries(where.filter(([, list]) => list.length > 0 && !list.includes(ANY))),
+      where: Object.fromEntries(where.filter(([, list]) => list.length > 0 && !ANY.some((any) => list.includes(any)))),
       period:
         query.period.mode === 'fixed'
           ? { mode: 'fixed', text: getTemplateSrv().replace(query.period.text, scopedVars) }

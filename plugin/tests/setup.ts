@@ -15,4 +15,7 @@ Object.defineProperty(globalThis, 'matchMedia', {
     dispatchEvent: vi.fn(),
   }),
 });
-HTMLCanvasElement.prototype.getContext = (() => null) as never;
+// The comboboxes measure their texts.
+if (typeof HTMLCanvasElement !== 'undefined') {
+  HTMLCanvasElement.prototype.getContext = (() => ({ measureText: (text: string) => ({ width: text.length * 8 }) })) as never;
+}

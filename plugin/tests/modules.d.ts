@@ -1,0 +1,2 @@
+declare module 'systemjs/dist/*';
+declare module '*.css';
