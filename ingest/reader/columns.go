@@ -107,6 +107,25 @@ func match(file string, columns, want []string, aliases map[string][]string) (pl
 	return p, nil
 }
 
+func countsOf(columns []string, counts []int64) map[string]int64 {
+	out := make(map[string]int64, len(columns))
+	for i, name := range columns {
+		out[name] = counts[i]
+	}
+	return out
+}
+
+// extraOf is countsOf for the columns that nobody wants.
+func extraOf(columns []string, p plan, counts []int64) map[string]int64 {
+	out := map[string]int64{}
+	for i, name := range columns {
+		if p.to[i] < 0 {
+			out[name] = counts[i]
+		}
+	}
+	return out
+}
+
 // nullWords answers whether a cell is one of the source's words for null.
 type nullWords struct {
 	first [256]bool

@@ -337,20 +337,6 @@ func (c *csvReader) Columns() []string { return c.columns }
 func (c *csvReader) Missing() []string { return c.plan.missing }
 func (c *csvReader) Encoding() string  { return c.s.src.encoding() }
 
-func (c *csvReader) Nulls() map[string]int64 {
-	out := make(map[string]int64, len(c.columns))
-	for i, name := range c.columns {
-		out[name] = c.nulls[i]
-	}
-	return out
-}
+func (c *csvReader) Nulls() map[string]int64 { return countsOf(c.columns, c.nulls) }
 
-func (c *csvReader) Extra() map[string]int64 {
-	out := map[string]int64{}
-	for i, name := range c.columns {
-		if c.plan.to[i] < 0 {
-			out[name] = c.filled[i]
-		}
-	}
-	return out
-}
+func (c *csvReader) Extra() map[string]int64 { return extraOf(c.columns, c.plan, c.filled) }
