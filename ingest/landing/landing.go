@@ -9,6 +9,7 @@ package landing
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"time"
 )
@@ -59,7 +60,7 @@ func (m *Member) Open() (*Content, error) {
 	}
 	r, err := m.open()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", m.Path, err)
 	}
 	return newContent(m.Path, r), nil
 }

@@ -161,9 +161,13 @@ func TestParquetValuesBecomeTheirCanonicalText(t *testing.T) {
 	}, nil)
 	b := array.NewRecordBuilder(memory.DefaultAllocator, schema)
 	defer b.Release()
-	if err := b.UnmarshalJSON([]byte(`{"fee":"12.3","share":0.1,"day":"2025-03-01","at":"2025-03-01T08:00:00.5Z","local":"2025-03-01 08:00:00","yes":true,"n":-7,"dx":["I10",null],"person":{"sex":"1"}}
-{"fee":"-0.05","share":1e300,"day":"1900-01-01","at":"1969-12-31T23:59:59Z","local":"2025-03-01 08:00:00.125","yes":false,"n":0,"dx":[],"person":null}`)); err != nil {
-		t.Fatal(err)
+	for _, row := range []string{
+		`{"fee":"12.3","share":0.1,"day":"2025-03-01","at":"2025-03-01T08:00:00.5Z","local":"2025-03-01 08:00:00","yes":true,"n":-7,"dx":["I10",null],"person":{"sex":"1"}}`,
+		`{"fee":"-0.05","share":1e300,"day":"1900-01-01","at":"1969-12-31T23:59:59Z","local":"2025-03-01 08:00:00.125","yes":false,"n":0,"dx":[],"person":null}`,
+	} {
+		if err := b.UnmarshalJSON([]byte(row)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	got := readAll(t, reader.Spec{Format: reader.Parquet, TempDir: t.TempDir()}, bytes.NewReader(parquetOf(t, schema, b)))
 	if got.err != nil {
