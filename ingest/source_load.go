@@ -115,10 +115,14 @@ func sourceFiles(layer fs.FS) ([]string, error) {
 	return out, nil
 }
 
+// nullKey is the key null written without quotes: YAML takes it for no key at all, and the decoder passes over it
+// without a word.
+var nullKey = regexp.MustCompile(`(?m)(^\s*|[{,]\s*)null:`)
+
 // ParseSource reads one source file and checks it against the contracts.
 func ParseSource(set *schema.Set, file string, text []byte) (*Source, error) {
 	s := &Source{File: file, Text: string(text)}
-	d := yaml.NewDecoder(bytes.NewReader(text))
+	d := yaml.NewDecoder(bytes.NewReader(nullKey.ReplaceAll(text, []byte(`$1"null":`))))
 	d.KnownFields(true)
 	if err := d.Decode(s); err != nil {
 		if errors.Is(err, io.EOF) {
