@@ -220,6 +220,10 @@ func (out *Truth) add(def definition, sp span, by []string, rows []map[string]an
 		if len(def.dens) > 0 {
 			den = 0
 			for _, m := range def.dens {
+				if s[m] == 0 { // a centre sends no front sheets: what both tables make up is not known there
+					den = 0
+					break
+				}
 				den += s[m]
 			}
 		}
