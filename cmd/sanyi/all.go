@@ -19,6 +19,8 @@ func commands() []*cobra.Command {
 		statusCommand(),
 		verifyCommand(),
 		benchCommand(),
+		catalogCommand(),
+		codesCommand(),
 		versionCommand(),
 	}
 }
