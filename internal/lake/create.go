@@ -203,7 +203,7 @@ func Open(ctx context.Context, dir string, opts Options) (*Lake, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Lake{dir: dir, config: config, db: db, log: opts.Logger, wait: opts.LockWait, plans: map[string]*plan{}}
+	l := &Lake{dir: dir, config: config, db: db, log: opts.Logger, wait: opts.LockWait, plans: map[string]*plan{}, states: map[int64]map[string]string{}}
 	var id, root string
 	err = db.QueryRowContext(ctx, `SELECT (SELECT value FROM lake WHERE key = 'id'), (SELECT value FROM lake WHERE key = 'root')`).Scan(&id, &root)
 	if err != nil {

@@ -256,6 +256,16 @@ func evolve(base table.Metadata, t *schema.Table) (table.Metadata, error) {
 	return table.UpdateTableMetadata(base, []table.Update{table.NewAddSchemaUpdate(next), table.NewSetCurrentSchemaUpdate(-1)}, "")
 }
 
+// keepsColumns refuses a contract that lost a column when files are rewritten by it: their values would be lost.
+func keepsColumns(have *iceberg.Schema, t *schema.Table) error {
+	for _, h := range have.Fields() {
+		if t.FieldID(h.Name) == 0 {
+			return fault.New(fault.Invalid, "table %s: column %s: is in the lake and no longer in the contract, and rewriting files would lose its values; keep it in the contract", t.Name, h.Name)
+		}
+	}
+	return nil
+}
+
 // widens says whether Iceberg lets a type grow without rewriting files.
 func widens(from, to iceberg.Type) bool {
 	if from.Equals(iceberg.PrimitiveTypes.Int32) && to.Equals(iceberg.PrimitiveTypes.Int64) {

@@ -37,9 +37,10 @@ type Lake struct {
 	log    *slog.Logger
 	wait   time.Duration
 
-	mu    sync.Mutex
-	work  *workDir
-	plans map[string]*plan // by metadata location: immutable
+	mu     sync.Mutex
+	work   *workDir
+	plans  map[string]*plan            // by metadata location: never changes
+	states map[int64]map[string]string // pointers by publication: never change
 }
 
 // Publication is one state of the whole lake that became visible at once.

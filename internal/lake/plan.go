@@ -111,10 +111,34 @@ func (l *Lake) View(ctx context.Context, publication int64) (*View, error) {
 		if v.publication, err = publicationTx(ctx, tx, publication); err != nil {
 			return err
 		}
-		v.pointers, err = pointersTx(ctx, tx, v.publication.ID)
+		v.pointers, err = l.pointers(ctx, tx, v.publication.ID)
 		return err
 	})
 	return v, err
+}
+
+// maxStates bounds the cache of publications' states.
+const maxStates = 64
+
+// pointers is pointersTx with a cache: what a publication points to never changes.
+func (l *Lake) pointers(ctx context.Context, tx *sql.Tx, id int64) (map[string]string, error) {
+	l.mu.Lock()
+	p, ok := l.states[id]
+	l.mu.Unlock()
+	if ok {
+		return p, nil
+	}
+	p, err := pointersTx(ctx, tx, id)
+	if err != nil {
+		return nil, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.states) >= maxStates {
+		clear(l.states)
+	}
+	l.states[id] = p
+	return p, nil
 }
 
 // Publication is what the view shows. A staged view has the id that it will get.

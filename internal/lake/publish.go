@@ -130,11 +130,11 @@ func (s *Staging) balance(ctx context.Context, v *View) ([]equation, error) {
 		names[name] = true
 	}
 	for delivery := range s.superseded {
-		files, err := s.FilesOf(ctx, delivery)
+		held, err := s.tablesOf(ctx, delivery)
 		if err != nil {
 			return nil, err
 		}
-		for name := range files {
+		for _, name := range held {
 			names[name] = true
 		}
 	}
@@ -177,9 +177,11 @@ func (s *Staging) balanceTable(ctx context.Context, v *View, name string, loaded
 		if !ok {
 			return e, fault.New(fault.Internal, "table %s: staged metadata lists file %s, which nobody added", name, filepath.Base(f.Path))
 		}
-		rows, size, err := footer(f.Path)
-		if err != nil {
-			return e, fmt.Errorf("table %s: %w", name, err)
+		rows, size := f.Rows, f.Bytes
+		if st.changed() { // a table that does not move was looked at when it did
+			if rows, size, err = footer(f.Path); err != nil {
+				return e, fmt.Errorf("table %s: %w", name, err)
+			}
 		}
 		var claimed int64
 		for delivery, n := range known.Deliveries {

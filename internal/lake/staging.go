@@ -206,7 +206,41 @@ func (s *Staging) Files(ctx context.Context, name string) ([]DataFile, error) {
 
 // FilesOf lists, by table, the files as staged so far that hold rows of a delivery.
 func (s *Staging) FilesOf(ctx context.Context, delivery string) (map[string][]DataFile, error) {
-	names := slices.Collect(maps.Keys(s.tables))
+	names, err := s.tablesOf(ctx, delivery)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string][]DataFile{}
+	for _, name := range names {
+		st, err := s.table(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		var held []DataFile
+		for p, f := range st.base {
+			if f.Deliveries[delivery] > 0 && !st.removed[p] {
+				held = append(held, f)
+			}
+		}
+		for _, f := range st.added {
+			if f.Deliveries[delivery] > 0 {
+				held = append(held, f)
+			}
+		}
+		if len(held) > 0 {
+			sortFiles(held)
+			out[name] = held
+		}
+	}
+	return out, nil
+}
+
+// tablesOf names the tables that may hold rows of a delivery: those it was ever written to, and those touched now.
+func (s *Staging) tablesOf(ctx context.Context, delivery string) ([]string, error) {
+	names := map[string]bool{}
+	for name := range s.tables {
+		names[name] = true
+	}
 	err := s.lake.read(ctx, func(tx *sql.Tx) error {
 		rows, err := tx.QueryContext(ctx, `SELECT DISTINCT table_name FROM file_delivery WHERE delivery = ?`, delivery)
 		if err != nil {
@@ -218,29 +252,11 @@ func (s *Staging) FilesOf(ctx context.Context, delivery string) (map[string][]Da
 			if err := rows.Scan(&name); err != nil {
 				return err
 			}
-			names = append(names, name)
+			names[name] = true
 		}
 		return rows.Err()
 	})
-	if err != nil {
-		return nil, err
-	}
-	out := map[string][]DataFile{}
-	for _, name := range names {
-		st, err := s.table(ctx, name)
-		if err != nil {
-			return nil, err
-		}
-		if out[name] != nil {
-			continue
-		}
-		for _, f := range st.files() {
-			if f.Deliveries[delivery] > 0 {
-				out[name] = append(out[name], f)
-			}
-		}
-	}
-	return out, nil
+	return slices.Sorted(maps.Keys(names)), err
 }
 
 // Record writes one line of the ledger. Its Tables say how many rows of the delivery are being added to each table.
@@ -313,6 +329,11 @@ func (s *Staging) stageTable(ctx context.Context, name string, st *stagedTable) 
 	base, err := s.baseTable(ctx, name, st, f)
 	if err != nil {
 		return err
+	}
+	if len(st.removed) > 0 {
+		if err := keepsColumns(base.Schema(), st.contract); err != nil {
+			return err
+		}
 	}
 	spec := base.Spec()
 	data := func(f DataFile) (iceberg.DataFile, error) {
