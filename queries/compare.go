@@ -21,6 +21,9 @@ var comparisonTitles = map[string][2]string{
 	"wow": {"较上周同日", "same weekday last week"}, "ytd_yoy": {"累计同比", "year to date against last year"},
 }
 
+// ParseComparison reads the name of a comparison: yoy, mom, dod, wow or ytd_yoy, each also with _same_time or _per_day.
+func ParseComparison(name string) (Comparison, error) { return parseComparison(name) }
+
 func parseComparison(name string) (Comparison, error) {
 	c := Comparison{Name: name, base: name}
 	if s, ok := strings.CutSuffix(c.base, "_per_day"); ok {

@@ -16,6 +16,7 @@ func commands() []*cobra.Command {
 		checkCommand(),
 		queryCommand(),
 		sqlCommand(),
+		serveCommand(),
 		statusCommand(),
 		verifyCommand(),
 		benchCommand(),

@@ -12,7 +12,7 @@ import { type SanyiDataSource } from '@/datasource';
 import { type SanyiQuery } from '@/types';
 
 import { ID, loadPlugin, type Plugin, settings, variables } from './host';
-import { ask, DashboardPanel, type Panel, shown } from './panels';
+import { ask, configure, DashboardPanel, type Panel, shown } from './panels';
 
 const params = new URLSearchParams(location.search);
 
@@ -46,7 +46,7 @@ function Editors({ plugin }: { plugin: Plugin }) {
   useEffect(() => {
     if (ran > 0 && ds.filterQuery(query)) {
       ask(ds, [query], range).then(
-        (frames) => setTable(text(frames)),
+        (frames) => setTable(text(configure(frames, { fieldConfig: { defaults: {}, overrides: [] } }, config.theme2))),
         (err: Error) => setTable(`error: ${err.message}`)
       );
     }

@@ -2,6 +2,7 @@
 // configuration; here the few properties that our dashboards use are put on the fields by hand.
 import {
   applyFieldOverrides,
+  cacheFieldDisplayNames,
   type DataFrame,
   dateTime,
   type Field,
@@ -10,6 +11,7 @@ import {
   getDisplayProcessor,
   getFieldDisplayName,
   type GrafanaTheme2,
+  type InterpolateFunction,
   LoadingState,
   type TimeRange,
   toDataFrame,
@@ -31,7 +33,7 @@ export interface Panel {
     defaults: Record<string, unknown>;
     overrides: Array<{ matcher: { id: string; options: string }; properties: Array<{ id: string; value: unknown }> }>;
   };
-  options: { reduceOptions?: { fields: string } };
+  options: { reduceOptions?: { fields: string }; text?: { valueSize: number } };
   targets: SanyiQuery[];
 }
 
@@ -90,7 +92,7 @@ function Visual({ panel, frames, width, height, range }: VisualProps) {
   const theme = useTheme2();
   switch (panel.type) {
     case 'stat':
-      return <BigValue width={width} height={height} theme={theme} value={statValue(panel, frames, theme)} colorMode={'value' as never} graphMode={'none' as never} justifyMode={'center' as never} textMode={'value' as never} />;
+      return <BigValue width={width} height={height} theme={theme} value={statValue(panel, frames, theme)} colorMode={'value' as never} graphMode={'none' as never} justifyMode={'center' as never} textMode={'value' as never} text={panel.options.text} />;
     case 'timeseries': {
       const chart = { ...frames[0], fields: frames[0].fields.filter((f) => f.type === FieldType.time || f.type === FieldType.number) };
       const days = panel.targets[0].period.mode === 'today' ? dayOf(chart, range) : range;
@@ -130,7 +132,7 @@ export function shown(field: Field, row: number): string {
   return field.display ? formattedValueToString(field.display(field.values[row])) : String(field.values[row]);
 }
 
-function configure(frames: DataFrame[], panel: Panel, theme: GrafanaTheme2): DataFrame[] {
+export function configure(frames: DataFrame[], panel: Pick<Panel, 'fieldConfig'>, theme: GrafanaTheme2): DataFrame[] {
   const configured = frames.map((frame) => ({
     ...frame,
     fields: frame.fields.map((field) => {
@@ -146,10 +148,25 @@ function configure(frames: DataFrame[], panel: Panel, theme: GrafanaTheme2): Dat
           put(config, p.id.split('.'), p.value);
         }
       }
+      config.thresholds = lowest(config.thresholds);
       return { ...field, config };
     }),
   })) as DataFrame[];
-  return applyFieldOverrides({ data: configured, fieldConfig: { defaults: {}, overrides: [] }, replaceVariables: (v) => v, theme, timeZone: 'Asia/Shanghai' });
+  const out = applyFieldOverrides({ data: configured, fieldConfig: { defaults: {}, overrides: [] }, replaceVariables, theme, timeZone: 'Asia/Shanghai' });
+  cacheFieldDisplayNames(out);
+  return out;
+}
+
+/** Of the variables in a data link, only the value that was clicked. */
+const replaceVariables: InterpolateFunction = (text, scoped) => {
+  const context = scoped?.__dataContext?.value as { field: Field; rowIndex?: number } | undefined;
+  return context?.rowIndex === undefined ? text : text.replace('${__value.text}', shown(context.field, context.rowIndex));
+};
+
+/** JSON has no minus infinity: the lowest step of a dashboard's thresholds is null. */
+function lowest(value: unknown): unknown {
+  const steps = (value as { steps?: Array<{ value: number | null; color: string }> } | undefined)?.steps;
+  return steps ? { ...(value as object), steps: steps.map((s) => ({ ...s, value: s.value ?? -Infinity })) } : value;
 }
 
 function put(into: Record<string, unknown>, path: string[], value: unknown) {

@@ -16,7 +16,7 @@ const visits = {
   direction: 'none',
   viewpoint: 'care',
   grains: ['hour', 'day'],
-  dimensions: [{ id: 'dept_code', title: { zh: '科室', en: 'Department' } }],
+  dimensions: [{ id: 'dept', title: { zh: '科室', en: 'Department' } }],
   comparisons: [{ id: 'wow', title: { zh: '较上周同日', en: 'vs last week' } }],
 };
 

@@ -12,7 +12,7 @@ const indicator = (id: string, zh: string, en: string, change: Partial<Indicator
   direction: 'none',
   viewpoint: 'care',
   grains: ['day', 'month'],
-  dimensions: [{ id: 'dept_code', title: { zh: '科室', en: 'Department' } }],
+  dimensions: [{ id: 'dept', title: { zh: '科室', en: 'Department' } }],
   comparisons: [],
   ...change,
 });
@@ -42,7 +42,7 @@ describe('search', () => {
 });
 
 it('offers only what every chosen indicator has', () => {
-  expect(common(chosen(catalog, ['H001', 'H005']), 'dimensions').map((d) => d.id)).toEqual(['dept_code']);
+  expect(common(chosen(catalog, ['H001', 'H005']), 'dimensions').map((d) => d.id)).toEqual(['dept']);
   expect(common(chosen(catalog, ['H001', 'I020']), 'dimensions')).toEqual([]);
   expect(commonGrains(chosen(catalog, ['H001', 'H005']))).toEqual(['day', 'total']);
 });

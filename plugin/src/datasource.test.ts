@@ -26,11 +26,11 @@ const query = (change: Partial<SanyiQuery>): SanyiQuery => ({ ...DEFAULT_QUERY, 
 
 describe('variables in a query', () => {
   it('makes one filter value of each value of a variable', () => {
-    const sent = source().applyTemplateVariables(query({ where: { dept_code: ['$dept'], org_code: ['H1'] } }), {});
-    expect(sent.where).toEqual({ dept_code: ['0300', '0400'], org_code: ['H1'] });
+    const sent = source().applyTemplateVariables(query({ where: { dept: ['$dept'], org_code: ['H1'] } }), {});
+    expect(sent.where).toEqual({ dept: ['0300', '0400'], org_code: ['H1'] });
   });
   it.each([['$all'], ['$empty'], ['合计']])('takes %s for no filter', (value) => {
-    expect(source().applyTemplateVariables(query({ where: { dept_code: [value] } }), {}).where).toEqual({});
+    expect(source().applyTemplateVariables(query({ where: { dept: [value] } }), {}).where).toEqual({});
   });
   it('writes variables into a fixed period and lets the back end expand macros', () => {
     const sent = source().applyTemplateVariables(query({ period: { mode: 'fixed', text: '$month..$__to(month)' } }), {});
@@ -57,11 +57,11 @@ describe('dashboard variables', () => {
       asked.push([path, params]);
       return { values: ['0300', '0400'] };
     }) as typeof ds.getResource;
-    expect(await ds.metricFindQuery(' values( H001 , dept_code ) ')).toEqual([
+    expect(await ds.metricFindQuery(' values( H001 , dept ) ')).toEqual([
       { text: '0300', value: '0300' },
       { text: '0400', value: '0400' },
     ]);
-    expect(asked).toEqual([['values', { indicator: 'H001', dimension: 'dept_code' }]]);
+    expect(asked).toEqual([['values', { indicator: 'H001', dimension: 'dept' }]]);
   });
   it('gives nothing for what it does not know', async () => {
     expect(await source().metricFindQuery('select 1')).toEqual([]);

@@ -63,7 +63,7 @@ export class SanyiDataSource extends DataSourceWithBackend<SanyiQuery, SanyiOpti
     return found.values;
   }
 
-  /** Dashboard variables: `indicators()` or `values(H001, dept_code)`. */
+  /** Dashboard variables: `indicators()` or `values(H001, dept)`. */
   async metricFindQuery(query: string): Promise<MetricFindValue[]> {
     const call = /^\s*(indicators|values)\s*\(\s*([^,()]*?)\s*(?:,\s*([^,()]*?)\s*)?\)\s*$/.exec(getTemplateSrv().replace(query));
     if (call?.[1] === 'indicators') {

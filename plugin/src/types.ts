@@ -14,6 +14,8 @@ export interface IndicatorQuery extends DataQuery {
   compare: string[];
   where: Record<string, string[]>;
   totals: boolean;
+  /** Whose region counts; absent: the indicator's own. */
+  viewpoint?: Viewpoint;
   period: Period;
   format: Format;
   /** Which numbers of a row to show; empty: what the format shows. */
@@ -23,6 +25,7 @@ export interface IndicatorQuery extends DataQuery {
 }
 
 export type Grain = 'hour' | 'day' | 'week' | 'month' | 'quarter' | 'year' | 'total';
+export type Viewpoint = 'care' | 'insured' | 'residence';
 export type Format = 'time_series' | 'table';
 export type Figure = 'value' | 'base' | 'change' | 'points' | 'numerator' | 'denominator' | 'at';
 
@@ -33,7 +36,7 @@ export interface SanyiOptions extends DataSourceJsonData {
   /** Empty: the language of who looks. */
   language?: '' | 'zh-Hans' | 'en';
   /** Indicators that look from here come first in the editor. */
-  viewpoint?: '' | 'care' | 'insured' | 'residence';
+  viewpoint?: '' | Viewpoint;
   tlsAuthWithCACert?: boolean;
 }
 

@@ -11,7 +11,7 @@ import (
 type Answer struct {
 	Publication int64
 	By          []string // dimensions in the order asked; each is a column
-	Compare     []string // comparisons in the order asked; each makes base_, change_ and points_
+	Compare     []string // comparisons in the order asked; each makes base_, change_, points_ and base_period_
 	Rows        []Row
 }
 
@@ -36,9 +36,10 @@ type Row struct {
 
 // Compared is a figure beside its base.
 type Compared struct {
-	Base   *float64
-	Change *float64 // percent
-	Points *float64 // percentage points, for shares
+	Base       *float64
+	Change     *float64 // percent
+	Points     *float64 // percentage points, for shares
+	BasePeriod string   // the period that the base is of
 }
 
 // Columns are the names of the answer's columns, in order, for every format.
@@ -46,7 +47,7 @@ func (a *Answer) Columns() []string {
 	cols := append([]string{"indicator", "period", "period_start"}, a.By...)
 	cols = append(cols, "total", "value", "numerator", "denominator", "unit")
 	for _, c := range a.Compare {
-		cols = append(cols, "base_"+c, "change_"+c, "points_"+c)
+		cols = append(cols, "base_"+c, "change_"+c, "points_"+c, "base_period_"+c)
 	}
 	return append(cols, "partial", "provisional", "completeness", "suppressed", "at")
 }
@@ -91,11 +92,17 @@ func (r *Row) cell(column int, a *Answer) any {
 		return r.Unit
 	}
 	column -= 5
-	if column < 3*len(a.Compare) {
-		c := r.Compared[a.Compare[column/3]]
-		return number([]*float64{c.Base, c.Change, c.Points}[column%3])
+	if column < 4*len(a.Compare) {
+		c := r.Compared[a.Compare[column/4]]
+		if column%4 < 3 {
+			return number([]*float64{c.Base, c.Change, c.Points}[column%4])
+		}
+		if c.BasePeriod == "" {
+			return nil
+		}
+		return c.BasePeriod
 	}
-	switch column - 3*len(a.Compare) {
+	switch column - 4*len(a.Compare) {
 	case 0:
 		return r.Partial
 	case 1:

@@ -76,7 +76,7 @@ type Indicator struct {
 	Meaning     Text     `json:"meaning"`
 	Unit        string   `json:"unit"`
 	Group       string   `json:"group"`
-	Direction   string   `json:"direction"` // up, down or none: which change is good news
+	Direction   string   `json:"direction"` // higher, lower or monitor: which change is good news
 	Viewpoint   string   `json:"viewpoint"` // care, insured, residence: whose region counts
 	Grains      []string `json:"grains"`
 	Dimensions  []Named  `json:"dimensions"`

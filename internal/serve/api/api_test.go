@@ -30,7 +30,7 @@ func visits(t *testing.T) (*Answer, *time.Location) {
 			{
 				Indicator: "H001", Period: "2021-06-08", Start: day, Dims: map[string]*string{"dept_code": p("=A1")}, Unit: "人次",
 				Value: p(3671.0), Numerator: p(3671.0), Completeness: p(1.0), Partial: true,
-				Compared: map[string]Compared{"wow": {Base: p(4444.0), Change: p(-17.394239)}},
+				Compared: map[string]Compared{"wow": {Base: p(4444.0), Change: p(-17.394239), BasePeriod: "2021-06-01"}},
 			},
 			{Indicator: "H001", Period: "2021-06-08", Start: day, Dims: map[string]*string{"dept_code": nil}, Total: []string{"dept_code"}, Suppressed: true},
 		},
@@ -45,9 +45,9 @@ func TestAnswerIsJSONOfTheContractWithExplicitNulls(t *testing.T) {
 	}
 	want := `{"publication":7,"rows":[` +
 		`{"indicator":"H001","period":"2021-06-08","period_start":"2021-06-08T00:00:00+08:00","dept_code":"=A1","total":[],"value":3671,"numerator":3671,"denominator":null,"unit":"人次",` +
-		`"base_wow":4444,"change_wow":-17.394239,"points_wow":null,"partial":true,"provisional":false,"completeness":1,"suppressed":false,"at":null},` +
+		`"base_wow":4444,"change_wow":-17.394239,"points_wow":null,"base_period_wow":"2021-06-01","partial":true,"provisional":false,"completeness":1,"suppressed":false,"at":null},` +
 		`{"indicator":"H001","period":"2021-06-08","period_start":"2021-06-08T00:00:00+08:00","dept_code":null,"total":["dept_code"],"value":null,"numerator":null,"denominator":null,"unit":"",` +
-		`"base_wow":null,"change_wow":null,"points_wow":null,"partial":false,"provisional":false,"completeness":null,"suppressed":true,"at":null}]}`
+		`"base_wow":null,"change_wow":null,"points_wow":null,"base_period_wow":null,"partial":false,"provisional":false,"completeness":null,"suppressed":true,"at":null}]}`
 	if string(text) != want {
 		t.Errorf("got  %s\nwant %s", text, want)
 	}
@@ -60,7 +60,7 @@ func TestAnswerIsCSVThatASpreadsheetDoesNotRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := strings.Split(b.String(), "\n")
-	if want := "H001,2021-06-08,2021-06-08T00:00:00+08:00,'=A1,,3671,3671,,人次,4444,-17.394239,,true,false,1,false,"; lines[1] != want {
+	if want := "H001,2021-06-08,2021-06-08T00:00:00+08:00,'=A1,,3671,3671,,人次,4444,-17.394239,,2021-06-01,true,false,1,false,"; lines[1] != want {
 		t.Errorf("got  %s\nwant %s", lines[1], want)
 	}
 }

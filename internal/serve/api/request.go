@@ -25,8 +25,11 @@ type Request struct {
 	Compare []string            `json:"compare,omitempty"`
 	Now     string              `json:"now,omitempty"` // moment of asking, 'YYYY-MM-DD HH:MM:SS' in the lake's time zone; "" = wall clock
 	AsOf    int64               `json:"as_of,omitempty"`
-	MinCell int                 `json:"min_cell,omitempty"` // can only raise the service's own
-	Limit   int                 `json:"limit,omitempty"`    // most rows wanted; can only lower the service's own
+
+	Viewpoint string `json:"viewpoint,omitempty"` // care, insured or residence; "" = the indicator's own
+
+	MinCell int `json:"min_cell,omitempty"` // can only raise the service's own
+	Limit   int `json:"limit,omitempty"`    // most rows wanted; can only lower the service's own
 }
 
 // Limits of a question; they keep one caller from asking for the whole lake at once.
@@ -37,6 +40,9 @@ const (
 	MaxWhere      = 20
 	MaxValues     = 1000
 )
+
+// Viewpoints from which a region looks at a row.
+var Viewpoints = []string{"care", "insured", "residence"}
 
 // Grains in the order from fine to coarse.
 var Grains = []string{"hour", "day", "week", "month", "quarter", "year", "total"}
@@ -74,6 +80,8 @@ func (r *Request) Check() error {
 		return usage("request: from must be before to")
 	case r.Now != "" && !nowPattern.MatchString(r.Now):
 		return usage("request: now: write YYYY-MM-DD HH:MM:SS")
+	case r.Viewpoint != "" && !slices.Contains(Viewpoints, r.Viewpoint):
+		return usage("request: viewpoint: one of %v is needed", Viewpoints)
 	case r.MinCell < 0 || r.Limit < 0 || r.AsOf < 0:
 		return usage("request: min_cell, limit and as_of are not negative")
 	}

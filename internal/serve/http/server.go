@@ -255,8 +255,9 @@ func (s *Server) answer(w nethttp.ResponseWriter, r *nethttp.Request, who access
 	}
 	line.Rows, line.Publication = len(answer.Rows), answer.Publication
 	for i := range answer.Rows {
-		if answer.Rows[i].Suppressed {
+		if row := &answer.Rows[i]; row.Suppressed { // whatever the asker left in it
 			line.Suppressed++
+			row.Value, row.Numerator, row.Denominator, row.Compared, row.At = nil, nil, nil, nil, ""
 		}
 	}
 	return answer, media, nil

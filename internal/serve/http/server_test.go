@@ -269,6 +269,19 @@ func TestRowsAreCapped(t *testing.T) {
 	}
 }
 
+func TestASuppressedRowLeavesWithoutAnyFigure(t *testing.T) {
+	d := open(t, Options{})
+	v := 7.0
+	d.asker.do = func(context.Context) (*api.Answer, error) {
+		return &api.Answer{Compare: []string{"wow"}, Rows: []api.Row{{
+			Indicator: "H005", Suppressed: true, Value: &v, Numerator: &v, Denominator: &v, At: "08:00", Compared: map[string]api.Compared{"wow": {Base: &v, Change: &v, Points: &v}},
+		}}}, nil
+	}
+	if _, body, _ := d.ask(t, `{"indicators":["H005"],"period":"2021","compare":["wow"]}`, ""); strings.Contains(body, "7") || strings.Contains(body, "08:00") || !strings.Contains(body, `"suppressed":true`) {
+		t.Errorf("got %s, want no figure", body)
+	}
+}
+
 func TestEveryQuestionIsInTheBookWithoutItsValues(t *testing.T) {
 	d := open(t, Options{})
 	d.ask(t, `{"indicators":["H001"],"period":"2021-06-08","by":["org_code"],"where":{"dept_code":["SECRET7"]}}`, "")

@@ -88,8 +88,8 @@ func (Region) Publication(context.Context) (api.Publication, error) {
 // Catalog is the three indicators of E01.
 func (r Region) Catalog(ctx context.Context) (*api.Catalog, error) {
 	publication, err := r.Publication(ctx)
-	dims := []api.Named{{ID: "org_code", Title: api.Text{ZH: "机构", EN: "Organisation"}}, {ID: "dept_code", Title: api.Text{ZH: "科室", EN: "Department"}}}
-	compare := []api.Named{{ID: "wow", Title: api.Text{ZH: "较上周同日", EN: "vs same weekday last week"}}, {ID: "dod", Title: api.Text{ZH: "日环比", EN: "vs the day before"}}}
+	dims := []api.Named{{ID: "org_code", Title: api.Text{ZH: "机构", EN: "Organisation"}}, {ID: "dept", Title: api.Text{ZH: "科室", EN: "Department"}}}
+	compare := []api.Named{{ID: "wow", Title: api.Text{ZH: "较上周同日", EN: "same weekday last week"}}, {ID: "dod", Title: api.Text{ZH: "日环比", EN: "day before"}}}
 	list := []api.Indicator{
 		{
 			ID: "H001", Title: api.Text{ZH: "门急诊人次", EN: "Outpatient and emergency visits"}, Unit: "人次", Grains: []string{"hour", "day", "total"},
@@ -99,7 +99,7 @@ func (r Region) Catalog(ctx context.Context) (*api.Catalog, error) {
 		{ID: "H005", Title: api.Text{ZH: "门急诊高峰小时人次", EN: "Peak-hour visits"}, Unit: "人次", Grains: []string{"day", "total"}},
 	}
 	for i := range list {
-		list[i].Group, list[i].Direction, list[i].Viewpoint, list[i].Dimensions, list[i].Comparisons = "医疗", "none", "care", dims, compare
+		list[i].Group, list[i].Direction, list[i].Viewpoint, list[i].Dimensions, list[i].Comparisons = "医疗", "monitor", "care", dims, compare
 	}
 	return &api.Catalog{Publication: publication, Indicators: list}, err
 }
@@ -180,17 +180,17 @@ func groups(req *api.Request) []group {
 		out := map[string]*string{}
 		for _, by := range req.By {
 			out[by] = &org
-			if by == "dept_code" {
+			if by == "dept" {
 				out[by] = dept
 			}
 		}
 		return out
 	}
 	only := ""
-	if v := req.Where["dept_code"]; len(v) == 1 {
+	if v := req.Where["dept"]; len(v) == 1 {
 		only = v[0]
 	}
-	if !slices.Contains(req.By, "dept_code") {
+	if !slices.Contains(req.By, "dept") {
 		return []group{{dims: dims(nil), only: only}}
 	}
 	var out []group

@@ -173,7 +173,7 @@ func TestThePanelShowsTheFiguresOfE01(t *testing.T) {
 func TestTheSamePanelInEnglish(t *testing.T) {
 	g := start(t)
 	r := g.ask(t, "en", today)["A"]
-	if got, want := field(t, r, "H001.base_wow").Config.DisplayNameFromDS, "Outpatient and emergency visits vs same weekday last week: base"; got != want {
+	if got, want := field(t, r, "H001.base_wow").Config.DisplayNameFromDS, "Outpatient and emergency visits same weekday last week: base"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
@@ -203,12 +203,12 @@ func TestATrendHasItsBaseAsALineOfItsOwn(t *testing.T) {
 func TestDepartmentsAreLabelledSeriesAndSmallOnesAreNotShown(t *testing.T) {
 	g := start(t)
 	rs := g.ask(t, "zh-Hans",
-		`{"indicators":["H001"],"grain":"day","by":["dept_code"],"period":{"mode":"range"},"format":"time_series"}`,
-		`{"indicators":["H001"],"grain":"day","by":["dept_code"],"totals":true,"compare":["wow"],"period":{"mode":"today"},"format":"table"}`)
+		`{"indicators":["H001"],"grain":"day","by":["dept"],"period":{"mode":"range"},"format":"time_series"}`,
+		`{"indicators":["H001"],"grain":"day","by":["dept"],"totals":true,"compare":["wow"],"period":{"mode":"today"},"format":"table"}`)
 	series := rs["A"].Frames[0]
 	var found bool
 	for _, f := range series.Fields[1:] {
-		if f.Labels["dept_code"] == "0400" {
+		if f.Labels["dept"] == "0400" {
 			found = true
 			if f.Config.DisplayNameFromDS != "0400" {
 				t.Errorf("name: got %q, want 0400", f.Config.DisplayNameFromDS)
@@ -219,7 +219,7 @@ func TestDepartmentsAreLabelledSeriesAndSmallOnesAreNotShown(t *testing.T) {
 		t.Errorf("no series of department 0400 in %v", series.Fields)
 	}
 	table := rs["B"]
-	dept, value, note := field(t, table, "dept_code"), field(t, table, "H001"), field(t, table, "note")
+	dept, value, note := field(t, table, "dept"), field(t, table, "H001"), field(t, table, "note")
 	seen := map[string]bool{}
 	for i := range dept.Len() {
 		name := dept.At(i).(string)
@@ -329,10 +329,10 @@ func TestEditorsGetTheCatalogueAndADimensionsValues(t *testing.T) {
 	if err := json.Unmarshal(body, &c); err != nil || status != 200 || len(c.Indicators) != 3 || c.Indicators[0].Title.ZH != "门急诊人次" {
 		t.Errorf("catalogue: got %d %s %v", status, body, err)
 	}
-	if status, body := call("values?indicator=H001&dimension=dept_code&period=2021-06-08"); status != 200 || string(body) != `{"values":["0300","0400","0500","0900"]}` {
+	if status, body := call("values?indicator=H001&dimension=dept&period=2021-06-08"); status != 200 || string(body) != `{"values":["0300","0400","0500","0900"]}` {
 		t.Errorf("values: got %d %s", status, body)
 	}
-	if status, body := call("values?indicator=H999&dimension=dept_code&period=2021-06-08"); status != 404 {
+	if status, body := call("values?indicator=H999&dimension=dept&period=2021-06-08"); status != 404 {
 		t.Errorf("values of no indicator: got %d %s, want 404", status, body)
 	}
 	if status, _ := call("v1/query"); status != 404 {

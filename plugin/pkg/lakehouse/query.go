@@ -26,6 +26,7 @@ type Query struct {
 	Compare    []string            `json:"compare"`
 	Where      map[string][]string `json:"where"`
 	Totals     bool                `json:"totals"`
+	Viewpoint  string              `json:"viewpoint"` // care, insured, residence; "" = the indicator's own
 	Period     Period              `json:"period"`
 	Format     string              `json:"format"`   // time_series or table
 	Figures    []string            `json:"figures"`  // which numbers of a row to show; "" = what the format shows
@@ -91,7 +92,7 @@ func parseQuery(text []byte) (*Query, error) {
 
 // request is the question behind the query.
 func (q *Query) request(panel backend.TimeRange, wall time.Time, zone *time.Location) (*api.Request, error) {
-	r := &api.Request{Indicators: q.Indicators, Grain: q.Grain, By: q.By, Totals: q.Totals, Where: map[string][]string{}, Compare: q.Compare}
+	r := &api.Request{Indicators: q.Indicators, Grain: q.Grain, By: q.By, Totals: q.Totals, Viewpoint: q.Viewpoint, Where: map[string][]string{}, Compare: q.Compare}
 	for dim, values := range q.Where {
 		if values = slices.DeleteFunc(slices.Clone(values), func(v string) bool { return v == "" }); len(values) > 0 {
 			r.Where[dim] = values
