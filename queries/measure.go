@@ -51,6 +51,7 @@ type Measure struct {
 	aggregate expr.Node // parsed, with refunds
 	where     expr.Node // nil = every row
 	table     *schema.Table
+	today     bool // a text says current_date
 }
 
 // Join names another table. A dimension with versions is joined in the version that held at the measure's time.
@@ -111,23 +112,6 @@ func (m *Measure) provisionalDays() int {
 	return 0
 }
 
-// asks reports whether the measure's texts use the day of asking.
-func (m *Measure) asksToday() bool {
-	found := false
-	for _, n := range []expr.Node{m.aggregate, m.where} {
-		if n == nil {
-			continue
-		}
-		expr.Walk(n, func(n expr.Node) bool {
-			if c, ok := n.(*expr.Call); ok && c.Name == "current_date" {
-				found = true
-			}
-			return !found
-		})
-	}
-	return found
-}
-
 // prepare parses and types a measure against the contracts.
 func (m *Measure) prepare(set *schema.Set) error {
 	fail := func(format string, args ...any) error {
@@ -173,6 +157,10 @@ func (m *Measure) prepare(set *schema.Set) error {
 	if m.where, err = condition(m.Where, m.At, resolve); err != nil {
 		return fail("where: %w", err)
 	}
+	var inAggregate, inWhere bool
+	m.aggregate, inAggregate = withAsOf(m.aggregate)
+	m.where, inWhere = withAsOf(m.where)
+	m.today = inAggregate || inWhere
 	if s := m.SeenAgain; s != nil {
 		if s.when, err = condition(s.When, m.At, resolve); err != nil {
 			return fail("seen_again: %w", err)

@@ -145,7 +145,7 @@ func disjoint(sorted []Window) bool {
 }
 
 func (s *scan) asksToday() bool {
-	return slices.ContainsFunc(s.leaves, func(l *leaf) bool { return l.measure.asksToday() })
+	return slices.ContainsFunc(s.leaves, func(l *leaf) bool { return l.measure.today })
 }
 
 // link registers every table and column that the scan's texts need, before anything is printed.
@@ -281,10 +281,6 @@ func (w *writer) statement() (string, error) {
 	if s.kind == Version {
 		w.versions("base_version", s.table, w.baseColumns())
 	}
-	if s.work != nil {
-		w.cte("workday", "working days up to each day of the calendar",
-			"SELECT cal_date, sum(CASE WHEN is_workday THEN 1 ELSE 0 END) OVER (ORDER BY cal_date) AS days\nFROM dim_calendar")
-	}
 	if w.part.form == bySlot {
 		w.slots()
 	}
@@ -293,6 +289,9 @@ func (w *writer) statement() (string, error) {
 	}
 	for _, x := range s.exists {
 		w.lookUp(x)
+	}
+	if s.work != nil {
+		w.workdays()
 	}
 	common := w.common()
 	w.counted(common)
@@ -374,6 +373,18 @@ func ordinals(n int) string {
 	return strings.Join(out, ", ")
 }
 
+// workdays counts the working days of each pair of dates that occurs, once.
+func (w *writer) workdays() {
+	s := w.scan
+	where := ""
+	if conds := w.span(); len(conds) > 0 {
+		where = "\n    WHERE " + strings.Join(conds, "\n        AND ")
+	}
+	w.cte("workday", "working days of the calendar after one day and through another", "SELECT\n    pair.after_date,\n    pair.through_date,\n    count(calendar.cal_date) AS days\nFROM (\n    SELECT DISTINCT\n        "+
+		w.dayOf("base", s.work.After)+" AS after_date,\n        "+w.dayOf("base", s.work.Through)+" AS through_date\n    FROM "+w.ident(s.table.Name)+" AS base"+where+
+		"\n) AS pair\nLEFT JOIN dim_calendar AS calendar\n    ON calendar.cal_date > pair.after_date\n    AND calendar.cal_date <= pair.through_date\n    AND calendar.is_workday\nGROUP BY 1, 2")
+}
+
 // lookUp finds the rows of the table for which another row exists.
 func (w *writer) lookUp(x *exists) {
 	s, m := w.scan, x.measure
@@ -396,7 +407,7 @@ func (w *writer) lookUp(x *exists) {
 		on = []string{w.col(alias, that) + " = " + w.col("base", this)}
 	}
 	if when != nil {
-		on = append(on, w.print(when, m, func(c *expr.Column) string {
+		on = append(on, w.condition(when, m, func(c *expr.Column) string {
 			if c.Qualifier == "" {
 				return w.col("base", c.Name)
 			}
@@ -408,6 +419,11 @@ func (w *writer) lookUp(x *exists) {
 		on = append(on, w.before(alias, table.EventDate, table.Clock, w.plan.now))
 	}
 	conds := w.span()
+	for _, n := range conjuncts(m.where) { // only rows that can count are looked up
+		if own := !names(n, asOf); own && !slices.ContainsFunc(expr.Columns(n), func(c *expr.Column) bool { return c.Qualifier != "" || m.Workdays != nil && c.Name == m.Workdays.As }) {
+			conds = append(conds, w.condition(n, m, w.inner(m)))
+		}
+	}
 	if !across {
 		if org := scopeOrg(table); org != "" && len(w.plan.scope.orgs) > 0 && len(w.plan.scope.regions) == 0 {
 			conds = append(conds, w.in(w.col(alias, org), expr.StringType, w.plan.scope.orgs))
@@ -700,7 +716,7 @@ func (w *writer) truncated(g Grain, of string) string {
 	if err != nil {
 		w.errs = append(w.errs, err)
 	}
-	return "CAST(" + text + " AS DATE)"
+	return text
 }
 
 func (w *writer) hourOf(column string) string {
@@ -734,25 +750,27 @@ func (w *writer) counted(common []expr.Node) {
 	for _, d := range s.dims {
 		add(w.dimension(d), d.name)
 	}
-	for _, c := range w.baseColumns() {
-		add(w.col("base", c), c)
-	}
-	for _, j := range s.joins {
-		for _, c := range j.columns {
-			if w.counts(j.alias, c) {
-				add(w.col(j.alias, c), j.alias+"__"+c)
+	for _, l := range s.leaves {
+		for _, c := range w.read(l, common) {
+			switch {
+			case c.Qualifier == "" && (c.Name == asOf || s.work != nil && c.Name == s.work.As):
+			case c.Qualifier == "":
+				add(w.col("base", c.Name), c.Name)
+			default:
+				alias := s.aliasOf(l.measure, c.Qualifier).alias
+				add(w.col(alias, c.Name), alias+"__"+c.Name)
 			}
 		}
 	}
 	if s.asksToday() {
-		asOf := "slot.as_of"
+		day := "slot.as_of"
 		if w.part.form != bySlot {
-			asOf = dateLiteral(w.part.slots[0].AsOf)
+			day = dateLiteral(w.part.slots[0].AsOf)
 		}
-		add(asOf, "as_of")
+		add(day, asOf)
 	}
 	if s.work != nil {
-		add("work_through.days - work_after.days", s.work.As)
+		add("workday.days", s.work.As)
 	}
 	for _, x := range s.exists {
 		add(w.col(x.alias, s.table.Key[0])+" IS NOT NULL", x.alias)
@@ -771,8 +789,7 @@ func (w *writer) counted(common []expr.Node) {
 		text += w.joinText(j)
 	}
 	if s.work != nil {
-		text += "\nLEFT JOIN workday AS work_after\n    ON work_after.cal_date = " + w.dayOf("base", s.work.After) +
-			"\nLEFT JOIN workday AS work_through\n    ON work_through.cal_date = " + w.dayOf("base", s.work.Through)
+		text += "\nLEFT JOIN workday\n    ON workday.after_date = " + w.dayOf("base", s.work.After) + "\n    AND workday.through_date = " + w.dayOf("base", s.work.Through)
 	}
 	for _, x := range s.exists {
 		text += "\nLEFT JOIN " + x.alias
@@ -783,7 +800,7 @@ func (w *writer) counted(common []expr.Node) {
 	conds := slices.DeleteFunc(w.rangeOf(), func(c string) bool { return c == "1 = 1" })
 	conds = append(conds, w.filters()...)
 	for _, n := range common {
-		conds = append(conds, w.print(n, s.leaves[0].measure, w.inner(s.leaves[0].measure)))
+		conds = append(conds, w.condition(n, s.leaves[0].measure, w.inner(s.leaves[0].measure)))
 	}
 	conds = append(conds, w.scoped()...)
 	if s.peak || w.hourly() {
@@ -795,16 +812,15 @@ func (w *writer) counted(common []expr.Node) {
 	w.cte("counted", "the rows that count", text)
 }
 
-// counts reports whether a measure reads a joined column (a dimension or filter may be all that does).
-func (w *writer) counts(alias, column string) bool {
-	for _, l := range w.scan.leaves {
-		for _, c := range l.measure.columns() {
-			if c.Qualifier != "" && c.Name == column && w.scan.aliasOf(l.measure, c.Qualifier).alias == alias {
-				return true
-			}
+// read are the columns that a leaf's aggregate and what is left of its filter name.
+func (w *writer) read(l *leaf, common []expr.Node) []*expr.Column {
+	out := expr.Columns(l.measure.aggregate)
+	for _, n := range conjuncts(l.measure.where) {
+		if !slices.ContainsFunc(common, func(c expr.Node) bool { return expr.Equal(c, n) }) {
+			out = append(out, expr.Columns(n)...)
 		}
 	}
-	return false
+	return out
 }
 
 func btoi(b bool) int {
@@ -1027,19 +1043,8 @@ func (w *writer) common() []expr.Node {
 	return slices.DeleteFunc(out, func(n expr.Node) bool { // derived columns are not there yet in WHERE
 		return slices.ContainsFunc(expr.Columns(n), func(c *expr.Column) bool {
 			return c.Qualifier != "" && len(s.leaves) > 1 || s.work != nil && c.Name == s.work.As
-		}) || usesToday(n)
+		}) || names(n, asOf)
 	})
-}
-
-func usesToday(n expr.Node) bool {
-	found := false
-	expr.Walk(n, func(n expr.Node) bool {
-		if c, ok := n.(*expr.Call); ok && c.Name == "current_date" {
-			found = true
-		}
-		return !found
-	})
-	return found
 }
 
 func conjuncts(n expr.Node) []expr.Node {
@@ -1128,11 +1133,7 @@ func (w *writer) filtered(aggregate string, l *leaf, common []expr.Node) string 
 		if slices.ContainsFunc(common, func(c expr.Node) bool { return expr.Equal(c, n) }) {
 			continue
 		}
-		text := w.print(n, l.measure, w.outer(l.measure))
-		if b, ok := n.(*expr.Binary); ok && b.Op == "or" {
-			text = "(" + text + ")"
-		}
-		conds = append(conds, text)
+		conds = append(conds, w.condition(n, l.measure, w.outer(l.measure)))
 	}
 	if l.measure.SeenAgain != nil {
 		conds = append(conds, w.ident("seen_"+l.measure.ID))
@@ -1169,16 +1170,24 @@ func (w *writer) outer(m *Measure) func(*expr.Column) string {
 	}
 }
 
+// condition is print for one of several conditions joined by AND.
+func (w *writer) condition(n expr.Node, m *Measure, name func(*expr.Column) string) string {
+	text := w.print(n, m, name)
+	if b, ok := n.(*expr.Binary); ok && b.Op == "or" {
+		return "(" + text + ")"
+	}
+	return text
+}
+
 // print spells an expression of a measure.
 func (w *writer) print(n expr.Node, m *Measure, name func(*expr.Column) string) string {
-	w.params.Call = func(c *expr.Call, _ []string) (string, bool, error) {
-		if c.Name == "current_date" {
-			return "as_of", true, nil
-		}
-		return "", false, nil
-	}
 	if r, err := m.resolver(w.plan.catalog.set); err == nil {
-		w.params.Columns = r
+		w.params.Columns = func(qualifier, name string) (expr.Type, bool) {
+			if qualifier == "" && name == asOf {
+				return expr.DateType, true
+			}
+			return r(qualifier, name)
+		}
 	}
 	text, err := w.d.Print(n, w.params, name)
 	if err != nil {
