@@ -7,6 +7,9 @@ import (
 	"github.com/sanyi-lake/sanyi/schema/expr"
 )
 
+// The first state of tables/ came from a catalogue of columns: SANYI_CATALOGUE=…/contracts.csv go generate ./schema
+//go:generate go run ./internal/contracts ${SANYI_CATALOGUE} tables
+
 // Text is a title or sentence for people, in Chinese and English.
 type Text struct {
 	ZH string `yaml:"zh"`
