@@ -6,6 +6,7 @@ import (
 	"testing/fstest"
 
 	"github.com/sanyi-lake/sanyi/schema"
+	"github.com/sanyi-lake/sanyi/schema/expr"
 )
 
 func load(t *testing.T) *schema.Set {
@@ -115,5 +116,31 @@ func TestFieldIDsAreStable(t *testing.T) {
 		if got := table.FieldID(column); got != want {
 			t.Errorf("%s: got %d, want %d", column, got, want)
 		}
+	}
+}
+
+func TestAColumnIsAsWideAsItsOwnCodes(t *testing.T) {
+	found := 0
+	for _, table := range load(t).Tables() {
+		for _, check := range table.AllChecks() {
+			in, ok := check.Parsed.(*expr.In)
+			if !ok {
+				continue
+			}
+			named, ok := in.X.(*expr.Column)
+			if !ok {
+				continue
+			}
+			c, _ := table.Column(named.Name)
+			for _, n := range in.List {
+				if code, ok := n.(*expr.Literal); ok && c.Type.Kind == expr.String && len(code.Text) > c.Type.Length {
+					t.Errorf("%s: column %s is %s, its code %s is longer", table.Name, c.Name, c.Type, code.Text)
+				}
+				found++
+			}
+		}
+	}
+	if found < 100 {
+		t.Errorf("only %d codes were looked at", found)
 	}
 }

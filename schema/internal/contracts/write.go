@@ -160,9 +160,24 @@ func (t *table) roles(line func(string, ...any)) {
 	}
 }
 
+// fitting widens a varchar that is narrower than the longest of its own codes (the catalogue has four such columns).
+func (t *table) fitting(c column) string {
+	k, ok := t.domain(c)
+	var width int
+	if _, err := fmt.Sscanf(c.typ, "varchar(%d)", &width); !ok || err != nil {
+		return c.typ
+	}
+	for part := range strings.SplitSeq(k.expr, "'") {
+		if codeToken.FindString(part) == part && len(part) > width {
+			width = (len(part) + 1) / 2 * 2
+		}
+	}
+	return fmt.Sprintf("varchar(%d)", width)
+}
+
 func (t *table) write(line func(string, ...any), id int, c column) {
 	parts := []string{
-		"id: " + strconv.Itoa(id), "name: " + c.name, fmt.Sprintf("title: {zh: %s, en: %s}", quote(t.chinese(c)), quote(t.english(c))), "type: " + flow(c.typ),
+		"id: " + strconv.Itoa(id), "name: " + c.name, fmt.Sprintf("title: {zh: %s, en: %s}", quote(t.chinese(c)), quote(t.english(c))), "type: " + flow(t.fitting(c)),
 	}
 	if c.unit != "" {
 		parts = append(parts, "unit: "+quote(c.unit))
