@@ -72,7 +72,7 @@ func (r *region) dispense(rng *rand.Rand, base line, cum []float64, n int, id st
 		if l.drug.unit == "克" {
 			l.qty = 10 * (3 + rng.IntN(12))
 		}
-		if l.ward {
+		if l.ward && l.drug.abx == "" { // antibiotics of wards are counted by the gram, and watched
 			l.qty *= 2
 		}
 		l.id = fmt.Sprintf("%s-%02d", id, i+1)

@@ -158,7 +158,7 @@ func (t *tally) spans() (days, longer []span) {
 
 // everyPeriod are the indicators, one of each kind, that truth asks of every day, week, month, quarter and year; all
 // others are asked of the last month. A question costs the reader of truth.json a query.
-var everyPeriod = []string{"H001", "H026", "H046", "H050", "H095", "I007", "I036", "D032", "F004"}
+var everyPeriod = []string{"H001", "H026", "H050", "H095", "I036", "D032"}
 
 // truth works the counters up into figures.
 func (t *tally) truth(sc scale) *Truth {
