@@ -370,11 +370,13 @@ func (l *Lake) Freeze(ctx context.Context, publication int64, name string) error
 	if p.ID == 0 {
 		return fault.New(fault.NotFound, "lake %s: nothing was published yet", l.dir)
 	}
-	_, err = l.db.ExecContext(ctx, `INSERT INTO frozen (publication, name, at) VALUES (?, ?, ?)`, p.ID, name, now())
-	if err != nil {
-		return fault.New(fault.Conflict, "freeze publication %d as %s: %w", p.ID, name, err)
+	if p.Frozen != "" {
+		return fault.New(fault.Conflict, "publication %d: is frozen already, as %s", p.ID, p.Frozen)
 	}
-	return nil
+	return l.write(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `INSERT INTO frozen (publication, name, at) VALUES (?, ?, ?)`, p.ID, name, now())
+		return err
+	})
 }
 
 func now() string { return time.Now().UTC().Format(time.RFC3339Nano) }
