@@ -557,9 +557,15 @@ func (p *parser) timeLiteral(t token) (Node, error) {
 	if unit = strings.TrimSuffix(unit, "s"); !slices.Contains(intervalUnits, unit) {
 		return nil, &Error{v.at, "interval without a unit; write INTERVAL 30 DAY (second, minute, hour, day, week, month, quarter, year)"}
 	}
-	n := strings.TrimLeft(m[1], "0")
-	if n == "" {
-		n = "0"
+	n, err := strconv.Atoi(m[1])
+	if err != nil {
+		return nil, &Error{v.at, "not an interval; write INTERVAL 30 DAY"}
 	}
-	return &Literal{At: t.at, Kind: Interval, Text: n, Unit: unit}, nil
+	switch unit { // not every engine knows these two
+	case "week":
+		n, unit = 7*n, "day"
+	case "quarter":
+		n, unit = 3*n, "month"
+	}
+	return &Literal{At: t.at, Kind: Interval, Text: strconv.Itoa(n), Unit: unit}, nil
 }

@@ -79,6 +79,9 @@ date_diff('day', "admit_date", "discharge_date");
 -- discharge_date >= DATE '2025-01-01'
 "discharge_date" >= CAST($1 AS DATE); -- 2025-01-01
 
+-- admit_time + INTERVAL '2 weeks' > admit_time - INTERVAL 1 quarter
+"admit_time" + INTERVAL 14 DAY > "admit_time" - INTERVAL 3 MONTH;
+
 -- left(region_code, 4) <> right(region_code, 2)
 left("region_code", 4) <> right("region_code", 2);
 

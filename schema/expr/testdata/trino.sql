@@ -79,6 +79,9 @@ date_add('day', -CAST(365 AS BIGINT), "discharge_date") <= CAST(? AS DATE); -- 2
 -- discharge_date >= DATE '2025-01-01'
 "discharge_date" >= CAST(? AS DATE); -- 2025-01-01
 
+-- admit_time + INTERVAL '2 weeks' > admit_time - INTERVAL 1 quarter
+"admit_time" + INTERVAL '14' DAY > "admit_time" - INTERVAL '3' MONTH;
+
 -- left(region_code, 4) <> right(region_code, 2)
 substr("region_code", 1, 4) <> substr("region_code", greatest(length("region_code") - 2 + 1, 1));
 

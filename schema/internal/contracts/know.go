@@ -31,7 +31,7 @@ var clocks = map[string]string{
 // regionOf: tables whose regions follow no rule.
 var regionOf = map[string]map[string]string{
 	"dim_org":    {"care": "region_code"},
-	"dim_region": {},
+	"dim_region": {"care": "region_code", "insured": "pool_region_code"},
 	"dim_person": {"insured": "insu_region_code", "residence": "region_residence"},
 	// region_code of a case card is where the patient lives.
 	"fact_infect":        {"care": "via dim_org", "residence": "region_code"},

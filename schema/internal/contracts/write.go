@@ -84,7 +84,7 @@ func (t *table) org() string {
 	if t.kind == "dim" && t.name != "dim_org" && t.name != "dim_dept" && t.name != "dim_staff" {
 		return ""
 	}
-	return t.first("org_code", "dest_org_code", "from_org", "req_org")
+	return t.first("org_code", "center_org_code", "from_org", "req_org")
 }
 
 func (t *table) scope(line func(string, ...any)) {
