@@ -7,6 +7,7 @@ func commands() []*cobra.Command {
 	return []*cobra.Command{
 		groupCommand(),
 		schemeCommand(),
+		settleCommand(),
 		demoCommand(),
 		synthCommand(),
 		initCommand(),

@@ -1,0 +1,254 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/shopspring/decimal"
+	"github.com/spf13/cobra"
+
+	"github.com/sanyi-lake/sanyi/internal/fault"
+	"github.com/sanyi-lake/sanyi/internal/grouper/dip"
+	"github.com/sanyi-lake/sanyi/internal/grouper/drg"
+	"github.com/sanyi-lake/sanyi/internal/grouper/settle"
+	"github.com/sanyi-lake/sanyi/internal/grouper/stream"
+	"github.com/sanyi-lake/sanyi/internal/lang"
+)
+
+type settleFlags struct {
+	schemeFlags
+	params  []string
+	weights []string
+	kind    string
+	by      string
+	casesB  string
+	show    bool
+}
+
+func settleCommand() *cobra.Command {
+	var f settleFlags
+	cmd := &cobra.Command{
+		Use: "settle --params FILE [--params B] [FILE]", Args: cobra.MaximumNArgs(1),
+		Short: lang.Pick("DRG/DIP结算：逐例、按医院、清算、方案比较", "DRG and DIP settlement: by case, by hospital, yearly clearing, what-if"),
+		Long: lang.Pick("", `Settles grouped cases (NDJSON, one a line) by a parameter file of a region and year; docs/settlement.md describes both.
+  in    {id, org, level, insurance, group, status, total_fee, los_days, personal_pay, other_pay, fund_booked, …}
+        with --scheme also {sex, age_years, …, dx[], ops[]}: the case is grouped first
+  out   one object a case; with --by org one a hospital, cleared by the tiers of the parameter file where funds were booked
+  two --params: by hospital, the difference and its parts volume, structure and price, which sum to it exactly
+  --kind drg.rw, dip.annual, …: one formula of the norms for each JSON object of the input (--kind list names them)
+Money comes and goes as decimal text or numbers; it is never rounded except as the parameter file says.`),
+		Example: `  sanyi settle --params suzhou_2025.yaml --by org grouped.ndjson
+  sanyi settle --params a.yaml --params b.yaml grouped.ndjson
+  echo '{"rw_from":"0.5765","rw_to":"0.7290","rate":"12252.70"}' | sanyi settle --kind whatif`,
+		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args) },
+	}
+	f.register(cmd, true)
+	flags := cmd.Flags()
+	flags.StringArrayVar(&f.params, "params", nil, lang.Pick("参数文件（YAML）；给两个则比较", "parameter file (YAML); two of them are compared"))
+	flags.StringArrayVar(&f.weights, "weights", nil, lang.Pick("支付表（CSV），与 --params 依次对应", "payment table (CSV: group,level,insurance,rw,mean,score,ref,coefficient,standard,low_limit,high_limit,flags), one for each --params or one for all"))
+	flags.StringVar(&f.kind, "kind", "", lang.Pick("单个公式；list 列出", "one formula of the norms; list names them"))
+	flags.StringVar(&f.by, "by", "case", "case | org")
+	flags.StringVar(&f.casesB, "cases-b", "", lang.Pick("第二套参数使用的另一组病例", "other cases for the second parameter set"))
+	flags.BoolVar(&f.show, "show-national", false, lang.Pick("显示国家规范示例参数", "print the example parameter file of the national norms"))
+	return cmd
+}
+
+func (f *settleFlags) run(cmd *cobra.Command, args []string) error {
+	out := cmd.OutOrStdout()
+	switch {
+	case f.show:
+		_, err := io.WriteString(out, settle.NationalYAML())
+		return err
+	case f.kind == "list":
+		_, err := fmt.Fprintln(out, strings.Join(settle.Worksheets(), "\n"))
+		return err
+	}
+	params, err := f.load()
+	if err != nil {
+		return err
+	}
+	in, closeIn, err := caseInput(cmd, args)
+	if err != nil {
+		return err
+	}
+	defer closeIn()
+	if f.kind != "" {
+		return worksheets(out, in, params[0], f.kind)
+	}
+	if len(f.params) == 0 {
+		return fault.New(fault.Usage, "--params is wanted (--show-national prints an example to start from)")
+	}
+	if f.by != "case" && f.by != "org" {
+		return fault.New(fault.Usage, "--by %q: case or org", f.by)
+	}
+	cases, err := f.cases(in)
+	if err != nil {
+		return err
+	}
+	if len(params) == 2 {
+		return f.compare(out, params, cases)
+	}
+	rows, err := params[0].Settle(cases)
+	if err != nil {
+		return err
+	}
+	w := bufio.NewWriter(out)
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	if f.by == "org" {
+		for _, h := range params[0].Hospitals(rows) {
+			if err := enc.Encode(h); err != nil {
+				return err
+			}
+		}
+		return w.Flush()
+	}
+	for i := range rows {
+		if err := enc.Encode(&rows[i]); err != nil {
+			return err
+		}
+	}
+	return w.Flush()
+}
+
+func (f *settleFlags) load() ([]*settle.Params, error) {
+	if len(f.params) == 0 {
+		return []*settle.Params{settle.National()}, nil
+	}
+	if len(f.params) > 2 {
+		return nil, fault.New(fault.Usage, "%d parameter files: one settles, two are compared", len(f.params))
+	}
+	if n := len(f.weights); n > 1 && n != len(f.params) {
+		return nil, fault.New(fault.Usage, "%d payment tables for %d parameter files", n, len(f.params))
+	}
+	var out []*settle.Params
+	for i, name := range f.params {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			return nil, fault.Wrap(fault.NotFound, err)
+		}
+		p, err := settle.Load(data, name)
+		if err != nil {
+			return nil, err
+		}
+		if len(f.weights) > 0 {
+			table := f.weights[min(i, len(f.weights)-1)]
+			text, err := os.ReadFile(table)
+			if err != nil {
+				return nil, fault.Wrap(fault.NotFound, err)
+			}
+			rows, err := settle.ReadWeights(bytes.NewReader(text), table)
+			if err != nil {
+				return nil, err
+			}
+			p.AddWeights(rows, string(text))
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+// eachLine calls do for every line that is not empty.
+func eachLine(in io.Reader, do func(n int, line []byte) error) error {
+	r := bufio.NewReader(in)
+	for n := 1; ; n++ {
+		line, err := r.ReadBytes('\n')
+		if line = bytes.TrimSpace(line); len(line) > 0 {
+			if err := do(n, line); err != nil {
+				return err
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func worksheets(out io.Writer, in io.Reader, p *settle.Params, kind string) error {
+	enc := json.NewEncoder(out)
+	enc.SetEscapeHTML(false)
+	return eachLine(in, func(n int, line []byte) error {
+		row, err := p.Worksheet(kind, line)
+		if err != nil {
+			return fault.New(fault.KindOf(err), "line %d: %w", n, err)
+		}
+		return enc.Encode(row)
+	})
+}
+
+// cases reads cases, and groups them where a scheme is given.
+func (f *settleFlags) cases(in io.Reader) ([]settle.Case, error) {
+	var using *stream.Scheme
+	if len(f.schemes) > 0 {
+		s, err := compileScheme(&f.schemeFlags, f.schemes[0], drg.Options{}, dip.Options{})
+		if err != nil {
+			return nil, err
+		}
+		using = &s
+	}
+	var out []settle.Case
+	err := eachLine(in, func(n int, line []byte) error {
+		var c settle.Case
+		if err := json.Unmarshal(line, &c); err != nil {
+			return fault.New(fault.Invalid, "cases: line %d: %s", n, stream.Plain(err))
+		}
+		if using != nil {
+			r, err := using.One(line)
+			if err != nil {
+				return fault.New(fault.Invalid, "cases: line %d: %w", n, err)
+			}
+			c.Group, c.Status, c.Score, c.BaseCoef, c.AuxFactor = r.Group, r.Status, orOwn(r.Score, c.Score), orOwn(r.BaseCoef, c.BaseCoef), orOwn(r.Factor, c.AuxFactor)
+		}
+		out = append(out, c)
+		return nil
+	})
+	return out, err
+}
+
+func orOwn(found, own *decimal.Decimal) *decimal.Decimal {
+	if found != nil {
+		return found
+	}
+	return own
+}
+
+// compare settles both ways and decomposes the difference by hospital.
+func (f *settleFlags) compare(out io.Writer, params []*settle.Params, cases []settle.Case) error {
+	other := cases
+	if f.casesB != "" {
+		in, err := os.Open(f.casesB)
+		if err != nil {
+			return fault.Wrap(fault.NotFound, err)
+		}
+		other, err = f.cases(in)
+		_ = in.Close()
+		if err != nil {
+			return err
+		}
+	}
+	a, err := params[0].Settle(cases)
+	if err != nil {
+		return err
+	}
+	b, err := params[1].Settle(other)
+	if err != nil {
+		return err
+	}
+	enc := json.NewEncoder(out)
+	enc.SetEscapeHTML(false)
+	for _, c := range settle.Compare(params[0].Hospitals(a), params[1].Hospitals(b)) {
+		if err := enc.Encode(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
