@@ -62,7 +62,14 @@ func OpenLoader(ctx context.Context, opts LoaderOptions) (*Loader, error) {
 func (l *Loader) Conn() *sql.Conn { return l.se.conn }
 
 // RegisterArrow makes r readable as a view, once. Call release when the view has been read.
+//
+// DuckDB's C interface (1.5.6) asks an Arrow stream for the columns and rows that a statement needs, but the stream
+// gives all of them in their own order: a statement that leaves out a column reads the wrong ones, and a simple filter
+// is lost. So both optimisers rest until release.
 func (l *Loader) RegisterArrow(name string, r array.RecordReader) (release func(), err error) {
+	if err := l.optimizers("unused_columns,filter_pushdown"); err != nil {
+		return nil, err
+	}
 	err = l.se.conn.Raw(func(c any) error {
 		a, err := duck.NewArrowFromConn(c.(driver.Conn))
 		if err != nil {
@@ -71,7 +78,19 @@ func (l *Loader) RegisterArrow(name string, r array.RecordReader) (release func(
 		release, err = a.RegisterView(r, name)
 		return err
 	})
-	return release, told(err)
+	if err != nil {
+		return nil, errors.Join(told(err), l.optimizers(""))
+	}
+	free := release
+	return func() {
+		free()
+		_ = l.optimizers("") // fails only where the connection is gone
+	}, nil
+}
+
+func (l *Loader) optimizers(disabled string) error {
+	_, err := l.se.conn.ExecContext(context.Background(), "SET disabled_optimizers = "+quoteText(disabled))
+	return told(err)
 }
 
 // StringFunc computes one value of a string function; ok[i] is false where args[i] is null. The argument strings are
