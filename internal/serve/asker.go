@@ -88,11 +88,15 @@ func (s *Lake) Ask(ctx context.Context, r *api.Request, scope queries.Scope) (*a
 	if err != nil {
 		return nil, err
 	}
-	return s.travelling(a), nil
+	now := time.Now()
+	if !req.Now.IsZero() {
+		now = s.wall(req.Now)
+	}
+	return s.travelling(a, now), nil
 }
 
 // travelling writes the catalogue's answer in the doors' words.
-func (s *Lake) travelling(a *queries.Answer) *api.Answer {
+func (s *Lake) travelling(a *queries.Answer, now time.Time) *api.Answer {
 	out := &api.Answer{Publication: a.Publication, By: a.By, Rows: make([]api.Row, 0, len(a.Rows))}
 	for _, c := range a.Compare {
 		out.Compare = append(out.Compare, c.Name)
@@ -104,8 +108,8 @@ func (s *Lake) travelling(a *queries.Answer) *api.Answer {
 			Denominator: r.Denominator, Unit: r.Unit, Compared: make(map[string]api.Compared, len(a.Compare)), Partial: r.Partial, Provisional: r.Provisional,
 			Completeness: r.Completeness, Suppressed: r.Suppressed, At: r.At,
 		}
-		if t := r.Start; !t.IsZero() { // the catalogue carries the wall clock of the lake's zone
-			row.Start = time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), 0, s.zone)
+		if !r.Start.IsZero() {
+			row.Start = s.wall(r.Start)
 		}
 		for j, dim := range a.By {
 			row.Dims[dim] = text(r.Dims[j])
@@ -114,9 +118,20 @@ func (s *Lake) travelling(a *queries.Answer) *api.Answer {
 			v := r.Compared[j]
 			row.Compared[c.Name] = api.Compared{Base: v.Base, Change: v.Change, Points: v.Points, BasePeriod: v.BasePeriod}
 		}
+		if row.Partial && !row.Start.Before(now) { // what has not begun has no figure, not even 0; its base stands
+			row.Value, row.Numerator, row.Denominator, row.At = nil, nil, nil, ""
+			for name, v := range row.Compared {
+				row.Compared[name] = api.Compared{Base: v.Base, BasePeriod: v.BasePeriod}
+			}
+		}
 		out.Rows = append(out.Rows, row)
 	}
 	return out
+}
+
+// wall is a moment in the lake's zone: the catalogue carries its wall clock.
+func (s *Lake) wall(t time.Time) time.Time {
+	return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), 0, s.zone)
 }
 
 func text(v any) *string {

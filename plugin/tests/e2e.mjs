@@ -141,7 +141,7 @@ test('an administrator configures the data source', { timeout: 120_000 }, async 
 test('an editor finds an indicator by its Chinese name and asks', { timeout: 120_000 }, async (t) => {
   const { page, errors } = await open(t, { view: 'editors' });
   await page.getByTestId('ready').waitFor();
-  const search = page.locator('#sanyi-query-indicators');
+  const search = page.locator('input[role=combobox]#sanyi-query-indicators');
   await search.click();
   await search.fill('门急诊人次');
   await page.getByRole('option', { name: /H001/ }).waitFor();
@@ -150,7 +150,7 @@ test('an editor finds an indicator by its Chinese name and asks', { timeout: 120
   await page.keyboard.press('Escape');
   await page.getByRole('radio', { name: '表格' }).click();
   await page.getByRole('radio', { name: '当期' }).click();
-  const compare = page.locator('#sanyi-query-compare');
+  const compare = page.locator('input[role=combobox]#sanyi-query-compare');
   await compare.click();
   await page.getByRole('option', { name: /较上周同日/ }).first().click();
   await page.keyboard.press('Escape');
@@ -171,7 +171,7 @@ test('the editors speak English to who reads English', { timeout: 120_000 }, asy
   const { page, errors } = await open(t, { view: 'editors', language: 'en-US', theme: 'light' });
   await page.getByTestId('ready').waitFor();
   await page.getByText('Indicators', { exact: true }).first().waitFor();
-  await page.locator('#sanyi-query-indicators').fill('visits');
+  await page.locator('input[role=combobox]#sanyi-query-indicators').fill('visits');
   await page.getByRole('option', { name: /Outpatient and emergency visits/ }).first().waitFor();
   await page.screenshot({ path: path.join(screens, 'editors-en.png'), fullPage: true });
   assert.deepEqual(errors, []);

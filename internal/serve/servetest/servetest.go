@@ -4,7 +4,10 @@
 package servetest
 
 import (
+	"bufio"
 	"context"
+	"fmt"
+	"io"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -34,6 +37,25 @@ var departments = []struct {
 	{"0400", func(v int) int { return v * 3 / 10 }},
 	{"0500", func(v int) int { return v / 5 }},
 	{"0900", func(v int) int { return v / 300 }},
+}
+
+// WriteRows writes the region's visits as NDJSON of fact_outp_visit: what a real lake must be loaded with to give the
+// same figures.
+func WriteRows(w io.Writer) error {
+	out := bufio.NewWriter(w)
+	n := 0
+	for _, day := range slices.Sorted(maps.Keys(visits)) {
+		for hour, count := range visits[day] {
+			for _, d := range departments {
+				for range part(count, d.code) {
+					n++
+					fmt.Fprintf(out, `{"visit_id":"V%d","org_code":"H0001","dept_code":"%s","person_key":"p%d","visit_date":"%s","reg_time":"%s %02d:00:00","visit_type":"GEN","is_emergency":false,"status":"DONE","total_fee":0}`+"\n",
+						n, d.code, n, day, day, hour)
+				}
+			}
+		}
+	}
+	return out.Flush()
 }
 
 // Region is an Asker.

@@ -35,7 +35,14 @@ func main() {
 	flag.StringVar(&o.page, "page", "harness-dist", "the harness page")
 	flag.StringVar(&o.service, "service", "", "URL of a running `sanyi serve`; none = the region of the worked case E01")
 	flag.StringVar(&o.tokenFile, "token-file", "", "file with the token for -service")
+	rows := flag.Bool("rows", false, "write the test region's visits as NDJSON and stop")
 	flag.Parse()
+	if *rows {
+		if err := servetest.WriteRows(os.Stdout); err != nil {
+			log.Fatal(err)
+		}
+		return
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, o, os.Stdout, os.Stderr)
 	stop()

@@ -7,8 +7,6 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -29,12 +27,7 @@ var binary = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", path, "github.com/sanyi-lake/sanyi/plugin/pkg")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if text, err := cmd.CombinedOutput(); err != nil {
-		return "", &exec.Error{Name: string(text), Err: err}
-	}
-	return path, nil
+	return path, Build(path)
 })
 
 // lockedBuffer takes what the plugin's process logs while the test reads it.
@@ -152,8 +145,8 @@ func TestThePanelShowsTheFiguresOfE01(t *testing.T) {
 		t.Errorf("peak hour: got %v, want 08:00", at)
 	}
 	for name, want := range map[string]struct{ title, unit string }{
-		"H001":            {"门急诊人次", "suffix: 人次"},
-		"H001.base_wow":   {"门急诊人次 较上周同日:基期", "suffix: 人次"},
+		"H001":            {"门急诊人次", "suffix:人次"},
+		"H001.base_wow":   {"门急诊人次 较上周同日:基期", "suffix:人次"},
 		"H001.change_wow": {"门急诊人次 较上周同日:变化", "percent"},
 		"H005.at":         {"门急诊高峰小时人次:时点", ""},
 	} {

@@ -369,7 +369,7 @@ func unitOf(unit string) string {
 	case "%", "％":
 		return "percent"
 	}
-	return "suffix: " + unit
+	return "suffix:" + unit
 }
 
 func upTo(n int) func(yield func(int) bool) {
