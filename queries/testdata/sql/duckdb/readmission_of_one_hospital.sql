@@ -1,0 +1,60 @@
+-- 1: parameters [2025-06-01 2025-03-01 2025-04-01 1 4 9 2025-03-01 2025-04-01 1 4 9 H1]
+WITH
+-- rows for which another one is found
+seen_ip_readm30 AS (
+    SELECT DISTINCT
+        base.stay_id
+    FROM fact_inp_stay AS base
+    JOIN fact_inp_stay AS again
+        ON again.person_key = base.person_key
+        AND again.stay_id <> base.stay_id
+        AND again.admit_time > base.discharge_time AND date_diff('day', CAST(base.discharge_time AS DATE), CAST(again.admit_time AS DATE)) BETWEEN 0 AND 30
+        AND again.discharge_date < CAST($1 AS DATE)
+    WHERE base.discharge_date >= CAST($2 AS DATE)
+        AND base.discharge_date < CAST($3 AS DATE)
+        AND base.discharge_way IN ($4, $5, $6)
+        AND NOT coalesce(base.plan_readmit31, FALSE)
+),
+-- the rows that count
+counted AS (
+    SELECT
+        0 AS slot,
+        seen_ip_readm30.stay_id IS NOT NULL AS seen_ip_readm30
+    FROM fact_inp_stay AS base
+    LEFT JOIN seen_ip_readm30
+        ON seen_ip_readm30.stay_id = base.stay_id
+    WHERE base.discharge_date >= CAST($7 AS DATE) AND base.discharge_date < CAST($8 AS DATE)
+        AND base.discharge_way IN ($9, $10, $11)
+        AND NOT coalesce(base.plan_readmit31, FALSE)
+        AND (base.org_code IN ($12))
+)
+SELECT
+    slot,
+    count(*) FILTER (WHERE seen_ip_readm30) AS ip_readm30,
+    count(*) AS ip_readm_den
+FROM counted
+GROUP BY slot
+ORDER BY 1;
+
+-- 2: parameters [2025-03-01 2025-04-01 H1 fact_inp_stay ARRIVED fact_inp_stay fact_inp_stay ARRIVED]
+WITH
+-- the rows that count
+counted AS (
+    SELECT
+        0 AS slot,
+        base.table_name AS table_name,
+        base.status AS status,
+        base.is_expected AS is_expected
+    FROM delivery_day AS base
+    WHERE base.stat_date >= CAST($1 AS DATE) AND base.stat_date < CAST($2 AS DATE)
+        AND (base.org_code IN ($3))
+)
+SELECT
+    slot,
+    count(*) FILTER (WHERE table_name = $4 AND status = $5) AS came_fact_inp_stay,
+    count(*) FILTER (WHERE table_name = $6 AND is_expected) AS expected_fact_inp_stay,
+    count(*) FILTER (WHERE table_name = $7 AND is_expected AND status = $8) AS arrived_fact_inp_stay
+FROM counted
+GROUP BY slot
+ORDER BY 1;
+
