@@ -21,7 +21,10 @@ type Grouper struct {
 	op       vocabulary
 	dxInfo   []dxInfo
 	opInfo   []opInfo
+	excl     [MCC + 1][]string // "MCC table 93", for people
 	mdcs     []mdc
+	adrgs    []*adrg  // of all categories, in the order of evaluation
+	open     []uint64 // by diagnosis: categories that it may open as principal diagnosis
 	pool     sync.Pool
 }
 
@@ -48,6 +51,8 @@ type vocabulary struct {
 	codes    []string
 	prefixes []string // longest first; the pseudo code of each is in index under prefix + "*"
 	words    int      // of a code's set of lists
+	fit      []uint64 // by code as principal: groups whose rule it does not rule out, fitWords each
+	fitNone  []uint64 // the same for no code
 	bits     []uint64 // words for each code
 	lists    map[string]int32
 }
@@ -56,9 +61,8 @@ type dxInfo struct {
 	parts    uint64 // body regions
 	severity Severity
 	invalid  bool
-	excl     int32  // exclusion table of the complication, 0 none
-	pdxExcl  int32  // exclusion table of the principal diagnosis, 0 none
-	rule     string // "MCC table 93", for people
+	excl     int32 // exclusion table of the complication, 0 none
+	pdxExcl  int32 // exclusion table of the principal diagnosis, 0 none
 }
 
 type opInfo struct{ valid, grey bool }
@@ -72,6 +76,7 @@ type mdc struct {
 	mdcList  int32 // bit of the MDC's own list of diagnoses, -1 without one
 	parts    uint64
 	adrgs    []adrg
+	first    int // of adrgs among those of all categories
 }
 
 type adrg struct {
@@ -101,6 +106,7 @@ func Compile(s *schemes.Scheme, opt Options) (*Grouper, error) {
 	}
 	c.fill()
 	g := c.g
+	c.shortcuts()
 	g.pool.New = func() any { return g.Worker() }
 	return g, nil
 }
@@ -369,21 +375,17 @@ func (c *compiler) each(table, column string, do func(code string, row []string)
 func (c *compiler) severity() {
 	g := c.g
 	numbers := map[string]int32{"": 0}
+	g.excl[CC], g.excl[MCC] = []string{"CC"}, []string{"MCC"}
 	table := func(text string) int32 {
 		n, ok := numbers[text]
 		if !ok {
 			n = int32(len(numbers)) //nolint:gosec // a few hundred tables
 			numbers[text] = n
+			for _, sev := range [...]Severity{CC, MCC} {
+				g.excl[sev] = append(g.excl[sev], sev.String()+" table "+text)
+			}
 		}
 		return n
-	}
-	texts := map[string]string{}
-	labels := func(sev Severity, excl string) string {
-		key := sev.String() + " table " + excl
-		if texts[key] == "" {
-			texts[key] = key
-		}
-		return texts[key]
 	}
 	for _, t := range []struct {
 		name string
@@ -393,7 +395,7 @@ func (c *compiler) severity() {
 		excl := rows.Column("excl_table")
 		c.each(t.name, "dx", func(code string, row []string) {
 			d := &g.dxInfo[g.dx.index[code]]
-			d.severity, d.excl, d.rule = t.sev, table(row[excl]), labels(t.sev, row[excl])
+			d.severity, d.excl = t.sev, table(row[excl])
 		})
 	}
 	cce := c.s.Tables["cce.csv"]
@@ -460,28 +462,32 @@ func (v *vocabulary) findSlow(code string) int32 {
 
 // program is a compiled condition: tests that lead to one another and end in yes or no.
 type program struct {
-	nodes  []node
-	text   string
-	weight bool // asks for the weight at birth
-	always bool
+	nodes   []node
+	details []detail
+	text    string
+	weight  bool // asks for the weight at birth
+	always  bool
 }
 
-// node is one test and where it leads.
+// node is one test and where it leads: what grouping needs, small and close together.
 type node struct {
-	kind    nodeKind
-	neg     bool
-	yes, no int16 // next node, or one of the two ends
-	pos     rule.Position
-	word    int16
 	mask    uint64
-	of      rule.Quantity
-	lo, hi  float64
-	values  []float64
-	names   []string
-	flag    rule.Flag
-	text    string // of the atom, as people read it
-	fails   string // verdict when a condition ends here
-	codes   rule.Codes
+	yes, no int16 // next node, or one of the two ends
+	word    int16
+	kind    nodeKind
+	pos     rule.Position
+	neg     bool
+}
+
+// detail is what only some tests, and traces, need of a node.
+type detail struct {
+	of     rule.Quantity
+	lo, hi float64
+	values []float64
+	names  []string
+	flag   rule.Flag
+	fails  string // verdict when a condition ends here
+	codes  rule.Codes
 }
 
 type nodeKind uint8
@@ -514,6 +520,7 @@ func (c *compiler) program(pos string, e rule.Expr) program {
 		c.fail(pos, "internal: the condition does not begin at its last test")
 	}
 	slices.Reverse(p.nodes)
+	slices.Reverse(p.details)
 	last := int16(len(p.nodes)) - 1 //nolint:gosec // bounded above
 	for i := range p.nodes {
 		n := &p.nodes[i]
@@ -537,33 +544,32 @@ func (c *compiler) compile(p *program, e rule.Expr, neg bool, yes, no int16) int
 	case rule.Or:
 		return c.sequence(p, e, neg, neg, yes, no)
 	}
-	n := node{neg: neg, yes: yes, no: no, text: e.String()}
+	n, d := node{neg: neg, yes: yes, no: no}, detail{fails: "fails at " + e.String()}
 	if neg {
-		n.text = "!" + n.text
+		d.fails = "fails at !" + e.String()
 	}
-	n.fails = "fails at " + n.text
 	switch e := e.(type) {
 	case rule.Codes:
 		bit := c.list(e)
-		n.kind, n.pos, n.word, n.mask, n.codes = codesNode, e.Where, int16(bit>>6), 1<<(bit&63), e //nolint:gosec // bounded
+		n.kind, n.pos, n.word, n.mask, d.codes = codesNode, e.Where, int16(bit>>6), 1<<(bit&63), e //nolint:gosec // bounded
 	case rule.Number:
-		n.kind, n.of, n.lo, n.hi = numberNode, e.Of, e.Lo, e.Hi
+		n.kind, d.of, d.lo, d.hi = numberNode, e.Of, e.Lo, e.Hi
 		if e.LoOpen {
-			n.lo = math.Nextafter(n.lo, math.Inf(1))
+			d.lo = math.Nextafter(d.lo, math.Inf(1))
 		}
 		if e.HiOpen {
-			n.hi = math.Nextafter(n.hi, math.Inf(-1))
+			d.hi = math.Nextafter(d.hi, math.Inf(-1))
 		}
 		p.weight = p.weight || e.Of == rule.Weight
 	case rule.OneOf:
-		n.kind, n.of, n.values = oneOfNode, e.Of, e.Values
+		n.kind, d.of, d.values = oneOfNode, e.Of, e.Values
 		p.weight = p.weight || e.Of == rule.Weight
 	case rule.Dept:
-		n.kind, n.names = deptNode, e.Names
+		n.kind, d.names = deptNode, e.Names
 	case rule.Flag:
-		n.kind, n.flag = flagNode, e
+		n.kind, d.flag = flagNode, e
 	}
-	p.nodes = append(p.nodes, n)
+	p.nodes, p.details = append(p.nodes, n), append(p.details, d)
 	return int16(len(p.nodes)) - 1 //nolint:gosec // checked by program
 }
 
@@ -581,4 +587,103 @@ func (c *compiler) sequence(p *program, parts []rule.Expr, neg, and bool, yes, n
 		}
 	}
 	return at
+}
+
+// shortcuts prepare what keeps a case from trying every rule: which categories a principal diagnosis can open, and
+// which groups a principal diagnosis or operation does not rule out. They only leave out what must fail.
+func (c *compiler) shortcuts() {
+	g := c.g
+	var nodes []node
+	programs := c.programs()
+	for _, p := range programs {
+		nodes = append(nodes, p.nodes...)
+	}
+	at := 0
+	for _, p := range programs { // one block of memory, in the order of evaluation
+		n := len(p.nodes)
+		p.nodes = nodes[at : at+n : at+n]
+		at += n
+	}
+	for i := range g.mdcs {
+		m := &g.mdcs[i]
+		m.first = len(g.adrgs)
+		for j := range m.adrgs {
+			g.adrgs = append(g.adrgs, &m.adrgs[j])
+		}
+	}
+	g.dx.fits(g.adrgs, rule.PDX)
+	g.op.fits(g.adrgs, rule.POP)
+	g.open = make([]uint64, len(g.dx.codes))
+	for i := range min(len(g.mdcs), maxOpen) {
+		bit := g.mdcs[i].gate.needs(rule.PDX)
+		for id := range g.open {
+			if bit == nil || g.dx.of(int32(id))[bit.word]&bit.mask != 0 { //nolint:gosec // bounded
+				g.open[id] |= 1 << i
+			}
+		}
+	}
+}
+
+// maxOpen is how many categories fit into one word; those behind are always tried.
+const maxOpen = 64
+
+func (c *compiler) programs() []*program {
+	var out []*program
+	for i := range c.g.mdcs {
+		m := &c.g.mdcs[i]
+		out = append(out, &m.gate)
+	}
+	for i := range c.g.mdcs {
+		m := &c.g.mdcs[i]
+		for j := range m.adrgs {
+			out = append(out, &m.adrgs[j].expr)
+			for k := range m.adrgs[j].drgs {
+				out = append(out, &m.adrgs[j].drgs[k].cond)
+			}
+		}
+	}
+	return out
+}
+
+// needs is a test for the principal code without which the condition fails whatever else holds, nil if there is none:
+// one of the tests that a straight row of and begins with.
+func (p *program) needs(pos rule.Position) *node {
+	for at := int16(0); !p.always && at >= 0; at = p.nodes[at].yes {
+		n := &p.nodes[at]
+		if n.no != endNo {
+			return nil
+		}
+		if n.kind == codesNode && n.pos == pos && !n.neg {
+			return n
+		}
+	}
+	return nil
+}
+
+func fitWords(groups int) int { return (groups + 63) / 64 }
+
+// fits marks, for each code as principal, the groups that it does not rule out.
+func (v *vocabulary) fits(adrgs []*adrg, pos rule.Position) {
+	words := fitWords(len(adrgs))
+	v.fit, v.fitNone = make([]uint64, words*len(v.codes)), make([]uint64, words)
+	for i, a := range adrgs {
+		need := a.expr.needs(pos)
+		if need == nil {
+			v.fitNone[i>>6] |= 1 << (i & 63)
+		}
+		for id := range v.codes {
+			if need == nil || v.of(int32(id))[need.word]&need.mask != 0 { //nolint:gosec // bounded
+				v.fit[id*words+i>>6] |= 1 << (i & 63)
+			}
+		}
+	}
+}
+
+// fitting is the set of groups that a principal code does not rule out; -1 is no code.
+func (v *vocabulary) fitting(id int32) []uint64 {
+	if id < 0 {
+		return v.fitNone
+	}
+	words := len(v.fitNone)
+	return v.fit[int(id)*words : (int(id)+1)*words]
 }

@@ -2,6 +2,7 @@ package drg
 
 import (
 	"math"
+	"math/bits"
 
 	"github.com/sanyi-lake/sanyi/datasets/schemes/rule"
 )
@@ -206,56 +207,92 @@ func spread(v *vocabulary, principal int32, others []int32, first, all, rest []u
 // principalValid says whether a principal operation remains that counts for grouping.
 func (w *Worker) principalValid() bool { return w.principal >= 0 && w.g.opInfo[w.principal].valid }
 
-// decide walks the categories in their order.
+// search is what decide remembers on its way.
+type search struct {
+	passed   *mdc // first category that took the diagnosis and had no group for it
+	sex, age bool // a category has the diagnosis, and its gate is closed to the sex or age
+}
+
+// decide walks the categories in their order; those that the principal diagnosis cannot open are passed over.
 func (w *Worker) decide() Result {
 	g := w.g
-	var passed *mdc // first category that took the diagnosis and had no group for it
-	sex, age := false, false
-	for i := range g.mdcs {
-		m := &g.mdcs[i]
-		open := w.holds(&m.gate, m)
-		if w.tr != nil {
-			w.traceGate(m, open)
+	var s search
+	if w.tr != nil || len(g.mdcs) > maxOpen {
+		for i := range g.mdcs {
+			if r, done := w.category(&g.mdcs[i], &s); done {
+				return r
+			}
 		}
-		if !open {
-			if m.mdcList >= 0 && (m.sexGated || m.ageGated) && w.bits[rule.PDX][m.mdcList>>6]&(1<<(m.mdcList&63)) != 0 {
-				sex, age = sex || m.sexGated, age || m.ageGated
-			}
-			continue
-		}
-		for j := range m.adrgs {
-			a := &m.adrgs[j]
-			fits := w.holds(&a.expr, m)
-			if w.tr != nil {
-				w.traceADRG(m, a, fits)
-			}
-			if !fits {
-				if a.expr.weight && w.reachedWeight(&a.expr, m) {
-					w.tr.add(stepReason, a.id, a.expr.text, "reached, and the weight at birth is missing")
-					return Result{MDC: ungroupedCode, ADRG: ungroupedADRG, DRG: ungroupedCode, Status: Ungrouped, Reason: WeightMissing}
-				}
-				continue
-			}
-			r := w.inADRG(m, a)
-			if w.tr != nil {
-				w.traceLater(m, j)
-			}
+		return w.none(&s)
+	}
+	for open := g.open[w.dx[0]]; open != 0; open &= open - 1 {
+		if r, done := w.category(&g.mdcs[bits.TrailingZeros64(open)], &s); done {
 			return r
 		}
-		if m.byDx && passed == nil {
-			passed = m
+	}
+	return w.none(&s)
+}
+
+// category tries one main category.
+func (w *Worker) category(m *mdc, s *search) (Result, bool) {
+	open := w.holds(&m.gate, m)
+	if w.tr != nil {
+		w.traceGate(m, open)
+	}
+	if !open {
+		if m.mdcList >= 0 && (m.sexGated || m.ageGated) && w.bits[rule.PDX][m.mdcList>>6]&(1<<(m.mdcList&63)) != 0 {
+			s.sex, s.age = s.sex || m.sexGated, s.age || m.ageGated
+		}
+		return Result{}, false
+	}
+	dx, op := w.g.dx.fitting(w.dx[0]), w.g.op.fitting(w.principal)
+	end := m.first + len(m.adrgs)
+	for at := m.first; at < end; at++ {
+		if w.tr == nil { // the next group that neither principal code rules out
+			word := dx[at>>6] & op[at>>6] >> (at & 63)
+			if word == 0 {
+				at |= 63
+				continue
+			}
+			if at += bits.TrailingZeros64(word); at >= end {
+				break
+			}
+		}
+		a := w.g.adrgs[at]
+		fits := w.holds(&a.expr, m)
+		if w.tr != nil {
+			w.traceADRG(m, a, fits)
+		}
+		if fits {
+			r := w.inADRG(m, a)
+			if w.tr != nil {
+				w.traceLater(m, at-m.first)
+			}
+			return r, true
+		}
+		if a.expr.weight && w.reachedWeight(&a.expr, m) {
+			w.tr.add(stepReason, a.id, a.expr.text, "reached, and the weight at birth is missing")
+			return Result{MDC: ungroupedCode, ADRG: ungroupedADRG, DRG: ungroupedCode, Status: Ungrouped, Reason: WeightMissing}, true
 		}
 	}
+	if m.byDx && s.passed == nil {
+		s.passed = m
+	}
+	return Result{}, false
+}
+
+// none is the result of a case that found no group, with the reason that says most.
+func (w *Worker) none(s *search) Result {
 	reason := PDXNotInAnyMDC
 	switch {
-	case passed != nil && g.opt.QY == QYPrincipal && w.principalValid():
-		w.tr.add(stepReason, passed.qy, "qy_mode=principal", "no group of the category takes the principal operation: ambiguous")
-		return Result{MDC: passed.id, ADRG: "QY", DRG: passed.qy, Status: QY, Reason: QYUnrelatedOp, Flags: w.weightFlag()}
-	case passed != nil:
+	case s.passed != nil && w.g.opt.QY == QYPrincipal && w.principalValid():
+		w.tr.add(stepReason, s.passed.qy, "qy_mode=principal", "no group of the category takes the principal operation: ambiguous")
+		return Result{MDC: s.passed.id, ADRG: "QY", DRG: s.passed.qy, Status: QY, Reason: QYUnrelatedOp, Flags: w.weightFlag()}
+	case s.passed != nil:
 		reason = NoADRG
-	case sex:
+	case s.sex:
 		reason = SexConflict
-	case age:
+	case s.age:
 		reason = AgeGateMDCP
 	}
 	return Result{MDC: ungroupedCode, ADRG: ungroupedADRG, DRG: ungroupedCode, Status: Ungrouped, Reason: reason, Flags: w.weightFlag()}
@@ -338,7 +375,13 @@ func (w *Worker) holds(p *program, m *mdc) bool {
 	at := int16(0)
 	for at >= 0 {
 		n := &p.nodes[at]
-		if w.test(n, m) {
+		ok := false
+		if n.kind == codesNode {
+			ok = (w.bits[n.pos][n.word]&n.mask != 0) != n.neg
+		} else {
+			ok = w.test(n, &p.details[at], m)
+		}
+		if ok {
 			at = n.yes
 		} else {
 			at = n.no
@@ -347,31 +390,31 @@ func (w *Worker) holds(p *program, m *mdc) bool {
 	return at == endYes
 }
 
-func (w *Worker) test(n *node, m *mdc) bool {
+func (w *Worker) test(n *node, d *detail, m *mdc) bool {
 	switch n.kind {
 	case codesNode:
 		return (w.bits[n.pos][n.word]&n.mask != 0) != n.neg
 	case flagNode:
-		return w.flag(n.flag) != n.neg
+		return w.flag(d.flag) != n.neg
 	case numberNode:
-		v := w.number(n.of, m)
+		v := w.number(d.of, m)
 		if v != v { //nolint:staticcheck // missing: no comparison holds, not even a negated one
-			return w.wild && n.of == rule.Weight
+			return w.wild && d.of == rule.Weight
 		}
-		return (v >= n.lo && v <= n.hi) != n.neg
+		return (v >= d.lo && v <= d.hi) != n.neg
 	case oneOfNode:
-		v := w.number(n.of, m)
+		v := w.number(d.of, m)
 		if v != v { //nolint:staticcheck // missing
-			return w.wild && n.of == rule.Weight
+			return w.wild && d.of == rule.Weight
 		}
-		for _, x := range n.values {
+		for _, x := range d.values {
 			if v == x {
 				return !n.neg
 			}
 		}
 		return n.neg
 	case deptNode:
-		for _, name := range n.names {
+		for _, name := range d.names {
 			if w.dept == name {
 				return !n.neg
 			}

@@ -164,7 +164,7 @@ func (w *Worker) traceSeverity(sev Severity) {
 		case w.g.opt.CCRequiresPOA && i+1 < len(w.poa) && w.poa[i+1] == notOnAdmission:
 			verdict = "not there on admission: does not count"
 		}
-		w.tr.add(stepSeverity, w.g.dx.show(id), d.rule, verdict)
+		w.tr.add(stepSeverity, w.g.dx.show(id), w.g.excl[d.severity][d.excl], verdict)
 	}
 	w.tr.add(stepSeverity, sev.String(), "", "is the severity of the case")
 }
@@ -173,14 +173,14 @@ func (w *Worker) traceSeverity(sev Severity) {
 func (w *Worker) failing(p *program, m *mdc) string {
 	at := int16(0)
 	for {
-		n := &p.nodes[at]
-		if w.test(n, m) {
+		n, d := &p.nodes[at], &p.details[at]
+		if w.test(n, d, m) {
 			at = n.yes
 		} else {
 			at = n.no
 		}
 		if at < 0 {
-			return n.fails
+			return d.fails
 		}
 	}
 }
@@ -189,7 +189,7 @@ func (w *Worker) failing(p *program, m *mdc) string {
 func (w *Worker) near(p *program) bool {
 	for i := range p.nodes {
 		n := &p.nodes[i]
-		if n.kind == codesNode && !n.neg && !n.codes.List.Valid && !n.codes.List.Present && w.bits[n.pos][n.word]&n.mask != 0 {
+		if n.kind == codesNode && !n.neg && !p.details[i].codes.List.Valid && !p.details[i].codes.List.Present && w.bits[n.pos][n.word]&n.mask != 0 {
 			return true
 		}
 	}
