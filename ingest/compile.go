@@ -40,6 +40,7 @@ type plan struct {
 	main     []tablePlan
 	kids     []tablePlan
 	raw      []*sourceColumn // columns that children need
+	used     map[string]bool // columns of the feed that a statement on it names
 	joins    bool            // an expression names the delivery or the file
 }
 
@@ -67,7 +68,7 @@ func (tp *tablePlan) taken(column string) string {
 
 // compile makes the SQL of a source. today is the day of loading, which current_date means in a check.
 func compile(s *Source, d *expr.Dialect, relaxed bool, lakeZone, today string) (*plan, error) {
-	p := &plan{source: s, dialect: d, cast: newCaster(s, lakeZone), relaxed: relaxed, today: today}
+	p := &plan{source: s, dialect: d, cast: newCaster(s, lakeZone), relaxed: relaxed, today: today, used: map[string]bool{}}
 	if err := p.compileRecord(); err != nil {
 		return nil, err
 	}
@@ -120,7 +121,9 @@ func (p *plan) name(t *Table) func(*expr.Column) string {
 				}
 			}
 		}
-		return "s." + p.source.column(columnName(c)).sql
+		col := p.source.column(columnName(c)).sql
+		p.used[col] = true
+		return "s." + col
 	}
 }
 
@@ -273,6 +276,7 @@ func (p *plan) compileRecord() error {
 		return err
 	}
 	for _, c := range p.raw {
+		p.used[c.sql] = true
 		first = append(first, "s."+c.sql)
 		keep = append(keep, c.sql)
 	}
@@ -322,6 +326,14 @@ func (p *plan) compileRecord() error {
 		})
 		main := &p.main[0]
 		keep[slices.Index(keep, main.err)] = fmt.Sprintf("CASE WHEN %[1]s IS NOT NULL AND _ign IS NULL AND (NOT json_valid(%[1]s) OR json_type(%[1]s) NOT IN ('ARRAY', 'OBJECT', 'NULL')) THEN list_append(coalesce(%[2]s, []), CAST(%[3]d AS SMALLINT)) ELSE %[2]s END AS %[2]s", col, main.err, n)
+	}
+	// DuckDB asks an Arrow stream for the columns that a statement uses, and the driver hands over all of them: were one
+	// unused, every later column would be read as its neighbour. So each column is used.
+	for _, c := range s.order {
+		if !p.used[c.sql] {
+			first = append(first, "s."+c.sql+" IS NULL AS u_"+c.sql)
+			keep = append(keep, "u_"+c.sql)
+		}
 	}
 	body := levels.wrap("SELECT " + strings.Join(first, ",\n    ") + "\nFROM feed s" + p.join())
 	bad := make([]string, 0, len(p.main))
