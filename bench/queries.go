@@ -79,11 +79,11 @@ func Queries(ctx context.Context, sanyi string, o Options) ([]Pair, error) {
 }
 
 func askBoth(ctx context.Context, dir string, runs int) ([]Pair, error) {
-	set, err := schema.Load()
+	set, err := schema.Load(schema.Shipped())
 	if err != nil {
 		return nil, err
 	}
-	catalog, err := queries.Load(set)
+	catalog, err := queries.Load(set, queries.Shipped())
 	if err != nil {
 		return nil, err
 	}
