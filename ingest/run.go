@@ -182,7 +182,7 @@ func (r *run) load(ctx context.Context, chosen []*Source, tree *landing.Tree) (e
 		return err
 	}
 	for _, s := range tree.Skipped {
-		r.result.Warnings = append(r.result.Warnings, fmt.Sprintf("%s: left out: %s", s.Path, s.Why))
+		r.opts.Logger.InfoContext(ctx, "left out", "file", s.Path, "why", s.Why)
 	}
 	if r.staging, err = r.lake.Begin(ctx); err != nil {
 		return err
@@ -221,6 +221,9 @@ func (r *run) load(ctx context.Context, chosen []*Source, tree *landing.Tree) (e
 		}
 	}
 	if err := r.replace(ctx); err != nil {
+		return err
+	}
+	if err := r.audit(ctx, todo); err != nil {
 		return err
 	}
 	if err := r.books.write(ctx); err != nil {

@@ -13,6 +13,7 @@ func commands() []*cobra.Command {
 		initCommand(),
 		ingestCommand(),
 		loadsCommand(),
+		quarantineCommand(),
 		publishCommand(),
 		checkCommand(),
 		queryCommand(),
