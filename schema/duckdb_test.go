@@ -44,15 +44,11 @@ func TestEveryCheckRunsInDuckDB(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				rows, err := db.QueryContext(t.Context(), "SELECT "+text+" FROM "+d.Ident(table.Name), p.Values...)
-				if err != nil {
+				var bad int
+				query := "SELECT count(*) FROM " + d.Ident(table.Name) + " WHERE NOT (" + text + ")"
+				if err := db.QueryRowContext(t.Context(), query, p.Values...).Scan(&bad); err != nil {
 					t.Errorf("%s: check %s: %v\n%s", table.Name, c.ID, err, text)
-					continue
 				}
-				if err := rows.Err(); err != nil {
-					t.Error(err)
-				}
-				_ = rows.Close()
 			}
 		}
 	}

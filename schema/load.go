@@ -235,7 +235,7 @@ func (p *parsing) columns() {
 		if c.Title.ZH == "" || c.Title.EN == "" {
 			p.fail(at, "column %s: wants a title in zh and en", c.Name)
 		}
-		if len(c.Sensitivity) != 1 || !strings.Contains("IQHMOP", c.Sensitivity) {
+		if !slices.Contains([]string{"I", "Q", "H", "M", "O", "P"}, c.Sensitivity) {
 			p.fail(at, "column %s: sensitivity %q is none of I, Q, H, M, O, P", c.Name, c.Sensitivity)
 		}
 		if c.Sensitivity == "I" && !c.Pseudonym {

@@ -95,7 +95,8 @@ func (t *Table) AllChecks() []Check {
 func (t *Table) RefKey() string {
 	var rest []string
 	for _, k := range t.Key {
-		if k != t.ValidFrom && k != "version" && !(k == "org_code" && t.Name != "dim_org" && len(t.Key) > 1) {
+		within := k == t.Scope.Org && t.Name != "dim_org" && len(t.Key) > 1 // a department's code is its organisation's
+		if k != t.ValidFrom && k != "version" && !within {
 			rest = append(rest, k)
 		}
 	}

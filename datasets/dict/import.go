@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/sanyi-lake/sanyi/internal/fault"
@@ -143,7 +144,7 @@ func Write(dir string, l *List) error {
 	w := csv.NewWriter(&b)
 	_ = w.Write(indexHead)
 	for _, o := range lists {
-		_ = w.Write([]string{o.ID, o.ZH, o.EN, o.Issuer, o.Year, fmt.Sprint(o.Complete)})
+		_ = w.Write([]string{o.ID, o.ZH, o.EN, o.Issuer, o.Year, strconv.FormatBool(o.Complete)})
 	}
 	w.Flush()
 	// The list first: an index that names a missing file would stop every command that reads the overlay.

@@ -9,30 +9,30 @@ import (
 	"github.com/sanyi-lake/sanyi/schema/expr"
 )
 
-func dialect(t testing.TB, name string) *expr.Dialect {
-	t.Helper()
+func dialect(tb testing.TB, name string) *expr.Dialect {
+	tb.Helper()
 	d, err := expr.LoadDialect(os.DirFS("../../queries/dialects"), name)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return d
 }
 
-func parse(t testing.TB, src string) expr.Node {
-	t.Helper()
+func parse(tb testing.TB, src string) expr.Node {
+	tb.Helper()
 	n, err := expr.Parse(src, expr.Pos{File: "t.yaml", Line: 3, Col: 9})
 	if err != nil {
-		t.Fatalf("%s: %v", src, err)
+		tb.Fatalf("%s: %v", src, err)
 	}
 	return n
 }
 
 // texts reads testdata/texts.txt: one expression a line, # comments.
-func texts(t testing.TB) []string {
-	t.Helper()
+func texts(tb testing.TB) []string {
+	tb.Helper()
 	raw, err := os.ReadFile(filepath.Join("testdata", "texts.txt"))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	var out []string
 	for line := range strings.Lines(string(raw)) {

@@ -26,9 +26,9 @@ func power(n Node) int {
 	return bpCast
 }
 
-// format writes n where the surroundings bind with min; what binds no tighter gets brackets.
-func format(b *strings.Builder, n Node, min int) {
-	if power(n) <= min && min > 0 {
+// format writes n where the surroundings bind with above; what binds no tighter gets brackets.
+func format(b *strings.Builder, n Node, above int) {
+	if power(n) <= above && above > 0 {
 		b.WriteByte('(')
 		format(b, n, 0)
 		b.WriteByte(')')
@@ -58,7 +58,7 @@ func format(b *strings.Builder, n Node, min int) {
 		format(b, n.X, bpNeg)
 	case *Binary:
 		p := binaryPower[n.Op]
-		format(b, n.L, leftMin(n.L, p))
+		format(b, n.L, leftMin(p))
 		b.WriteString(" " + n.Op + " ")
 		format(b, n.R, p)
 	case *IsNull:
@@ -122,7 +122,7 @@ func format(b *strings.Builder, n Node, min int) {
 
 // leftMin lets a left operand of the same power stand without brackets (a - b - c), except for comparisons, which do
 // not chain.
-func leftMin(l Node, p int) int {
+func leftMin(p int) int {
 	if p == bpCompare {
 		return p
 	}

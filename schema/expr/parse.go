@@ -171,8 +171,8 @@ var binaryPower = map[string]int{
 	"||": bpConcat, "+": bpAdd, "-": bpAdd, "*": bpMul, "/": bpMul, "%": bpMul,
 }
 
-// expression reads everything that binds tighter than min.
-func (p *parser) expression(min int) (Node, error) {
+// expression reads everything that binds tighter than above.
+func (p *parser) expression(above int) (Node, error) {
 	p.depth++
 	defer func() { p.depth-- }()
 	if p.depth > maxDepth {
@@ -186,7 +186,7 @@ func (p *parser) expression(min int) (Node, error) {
 		if chain > 4*maxDepth {
 			return nil, &Error{p.tok().at, fmt.Sprintf("more than %d operators in a row", 4*maxDepth)}
 		}
-		next, more, err := p.infix(left, min)
+		next, more, err := p.infix(left, above)
 		if err != nil {
 			return nil, err
 		}
@@ -197,8 +197,8 @@ func (p *parser) expression(min int) (Node, error) {
 	}
 }
 
-// infix reads one operator and its right side, if it binds tighter than min.
-func (p *parser) infix(left Node, min int) (Node, bool, error) {
+// infix reads one operator and its right side, if it binds tighter than above.
+func (p *parser) infix(left Node, above int) (Node, bool, error) {
 	t := p.tok()
 	name := t.text
 	if t.kind == tokWord {
@@ -207,7 +207,7 @@ func (p *parser) infix(left Node, min int) (Node, bool, error) {
 		return nil, false, nil
 	}
 	if name == "::" {
-		if min >= bpCast {
+		if above >= bpCast {
 			return nil, false, nil
 		}
 		p.advance()
@@ -215,7 +215,7 @@ func (p *parser) infix(left Node, min int) (Node, bool, error) {
 		return &Cast{At: t.at, X: left, To: to}, true, err
 	}
 	if power, ok := binaryPower[name]; ok {
-		if power <= min {
+		if power <= above {
 			return nil, false, nil
 		}
 		p.advance()
@@ -225,7 +225,7 @@ func (p *parser) infix(left Node, min int) (Node, bool, error) {
 		}
 		return &Binary{At: t.at, Op: name, L: left, R: right}, true, err
 	}
-	if t.kind != tokWord || bpCompare <= min {
+	if t.kind != tokWord || bpCompare <= above {
 		return nil, false, nil
 	}
 	negated := name == "not" && (p.nextWord("in") || p.nextWord("between") || p.nextWord("like"))
@@ -333,10 +333,10 @@ func (p *parser) prefix() (Node, error) {
 
 func number(t token) Node {
 	kind := Int64
-	switch {
-	case t.kind == tokDouble:
+	switch t.kind {
+	case tokDouble:
 		kind = Double
-	case t.kind == tokDecimal:
+	case tokDecimal:
 		kind = Decimal
 	default:
 		if _, err := strconv.ParseInt(t.text, 10, 64); err != nil {
@@ -394,7 +394,7 @@ func (p *parser) prefixWord(t token) (Node, error) {
 		p.advance()
 		return &Call{At: t.at, Name: "current_date"}, nil
 	}
-	if foreign[t.lower] != "" && !(p.i+1 < len(p.tokens) && p.tokens[p.i+1].text == ".") {
+	if foreign[t.lower] != "" && p.tokens[p.i+1].text != "." {
 		return nil, p.unexpected("a value")
 	}
 	if reserved[t.lower] {
@@ -447,7 +447,7 @@ func (p *parser) call(t token) (Node, error) {
 func (p *parser) caseOf(at Pos) (Node, error) {
 	c := &Case{At: at}
 	var err error
-	if t := p.tok(); !(t.kind == tokWord && t.lower == "when") {
+	if t := p.tok(); t.kind != tokWord || t.lower != "when" {
 		if c.Operand, err = p.expression(0); err != nil {
 			return nil, err
 		}

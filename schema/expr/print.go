@@ -63,11 +63,11 @@ func (pr *printer) fail(at Pos, format string, args ...any) string {
 	return "NULL"
 }
 
-// print spells n for surroundings that bind with min. Parameters are bound from left to right, as "?" needs: no
+// print spells n for surroundings that bind with above. Parameters are bound from left to right, as "?" needs: no
 // template may use an argument with a bound value twice, so such arguments are inlined (see call).
-func (pr *printer) print(n Node, min int) string {
+func (pr *printer) print(n Node, above int) string {
 	text, own := pr.node(n)
-	if own <= min && min > 0 {
+	if own <= above && above > 0 {
 		return "(" + text + ")"
 	}
 	return text
@@ -136,7 +136,7 @@ func (pr *printer) binary(n *Binary) (string, int) {
 		return text, bpCast
 	}
 	own := binaryPower[n.Op]
-	left := pr.print(n.L, leftMin(n.L, own))
+	left := pr.print(n.L, leftMin(own))
 	return left + " " + strings.ToUpper(n.Op) + " " + pr.print(n.R, own), own
 }
 
@@ -150,7 +150,7 @@ func (pr *printer) dateArithmetic(n *Binary) (string, bool) {
 	if errL != nil || errR != nil || left.Kind != Date && right.Kind != Date {
 		return "", false
 	}
-	template := ""
+	var template string
 	switch {
 	case left.Kind == Date && right.Kind == Date:
 		template = pr.d.DateDiff

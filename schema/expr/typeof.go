@@ -360,9 +360,7 @@ func checkCallStar(n *Call) error {
 
 func always(t Type) func([]Type) (Type, error) { return func([]Type) (Type, error) { return t, nil } }
 
-func sameAs(i int) func([]Type) (Type, error) {
-	return func(args []Type) (Type, error) { return args[i], nil }
-}
+func sameAsFirst(args []Type) (Type, error) { return args[0], nil }
 
 func every(ok func(Type) bool, want string, result Type) func([]Type) (Type, error) {
 	return func(args []Type) (Type, error) {

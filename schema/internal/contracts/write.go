@@ -195,7 +195,7 @@ func (t *table) write(line func(string, ...any), id int, c column) {
 	if c.name == "person_key" || c.class == "I" {
 		parts = append(parts, "pseudonym: true")
 	}
-	if strings.Contains("QHM", c.class) && groupable[c.name] {
+	if (c.class == "Q" || c.class == "H" || c.class == "M") && groupable[c.name] {
 		parts = append(parts, "dimension: true")
 	}
 	if c.source != "" {
