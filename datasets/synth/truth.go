@@ -160,6 +160,9 @@ func (t *tally) spans() (days, longer []span) {
 // others are asked of the last month. A question costs the reader of truth.json a query.
 var everyPeriod = []string{"H001", "H026", "H050", "H095", "I036", "D032"}
 
+// splitInSmall are the indicators, besides those, that a small region's truth divides by their dimensions.
+var splitInSmall = []string{"H013", "H046", "H072", "H091", "I001", "I014", "D006", "D062", "D067", "F009"}
+
 // truth works the counters up into figures.
 func (t *tally) truth(sc scale) *Truth {
 	out := &Truth{
@@ -174,8 +177,11 @@ func (t *tally) truth(sc scale) *Truth {
 	byDim := t.values()
 	for _, def := range definitions() {
 		whole, split := longer[:1], longer[:1]
-		if slices.Contains(everyPeriod, def.id) {
-			whole, split = slices.Concat(days, longer), []span{days[len(days)-1], longer[0]}
+		switch {
+		case slices.Contains(everyPeriod, def.id):
+			whole, split = slices.Concat(days[len(days)-1:], longer), []span{days[len(days)-1], longer[0]}
+		case sc.size == Small && !slices.Contains(splitInSmall, def.id):
+			split = nil
 		}
 		for _, sp := range whole {
 			out.add(def, sp, nil, []map[string]any{{}}, []sums{t.sum(group{}, sp)})
