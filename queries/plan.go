@@ -442,18 +442,21 @@ func (p *Plan) arrivalOf(q *question, m *Measure) error {
 		return nil
 	}
 	a := &arrival{table: m.From, byDay: m.TimeKind != Open && m.TimeKind != Version}
-	s := &scan{table: t, kind: Event, time: "stat_date", view: schema.Care}
+	s := &scan{table: t, kind: Event, time: "stat_date", view: q.viewpoint}
 	var key strings.Builder
 	key.WriteString(deliveries)
+	if len(p.scope.regions) > 0 {
+		key.WriteString(q.viewpoint)
+	}
 	for i, name := range p.req.By {
-		if at, err := p.catalog.find(p.ownerName(name, m), t, nil, schema.Care); err == nil && name != hourOfDay {
+		if at, err := p.catalog.find(ownerName(name, m, q.viewpoint), t, nil, schema.Care); err == nil && name != hourOfDay {
 			s.dims = append(s.dims, dim{place: at, at: i})
 			a.dims = append(a.dims, i)
 			fmt.Fprintf(&key, "%v;", at)
 		}
 	}
 	for _, name := range sortedKeys(p.req.Where) {
-		if at, err := p.catalog.find(p.ownerName(name, m), t, nil, schema.Care); err == nil && name != hourOfDay {
+		if at, err := p.catalog.find(ownerName(name, m, q.viewpoint), t, nil, schema.Care); err == nil && name != hourOfDay {
 			s.filters = append(s.filters, filter{dim: dim{place: at}, values: p.req.Where[name]})
 			fmt.Fprintf(&key, "where %v%q;", at, p.req.Where[name])
 		}
@@ -488,7 +491,7 @@ func (p *Plan) arrivalOf(q *question, m *Measure) error {
 
 // ownerName translates a fact's organisation column to the one of delivery_day, and leaves alone what only the
 // organisation's own attributes can answer.
-func (p *Plan) ownerName(name string, m *Measure) string {
+func ownerName(name string, m *Measure, viewpoint string) string {
 	if name == m.table.Scope.Org || m.table.Roles[name] != "" && m.table.Roles[name] == m.table.Scope.Org {
 		return "org_code"
 	}
@@ -496,7 +499,11 @@ func (p *Plan) ownerName(name string, m *Measure) string {
 		return "" // the fact's own: not the organisation's attribute of the same name
 	}
 	if name == region || name == "region_code" {
-		if at := m.table.Scope.Region[schema.Care]; !strings.HasPrefix(at, "via ") {
+		at := m.table.Scope.Region[viewpoint]
+		if at == "" {
+			at = m.table.Scope.Region[schema.Care]
+		}
+		if !strings.HasPrefix(at, "via ") {
 			return ""
 		}
 	}

@@ -1004,6 +1004,9 @@ func (w *writer) scoped() []string {
 	if len(sc.orgs) > 0 && t.Scope.Org != "" {
 		ways = append(ways, w.in(w.col("base", t.Scope.Org), expr.StringType, sc.orgs))
 	}
+	if t.Name == deliveries && w.scan.view != schema.Care && len(sc.regions) > 0 {
+		return nil // who delivers the rows of insured or resident people need not lie in their region
+	}
 	if len(sc.regions) > 0 {
 		if at, ok, err := w.plan.catalog.regionOf(region, t, w.scan.view); ok && err == nil {
 			alias := "base"
@@ -1018,6 +1021,9 @@ func (w *writer) scoped() []string {
 			return nil
 		}
 		return []string{"FALSE"}
+	}
+	if len(ways) == 1 {
+		return ways
 	}
 	return []string{"(" + strings.Join(ways, " OR ") + ")"}
 }

@@ -11,7 +11,7 @@ counted AS (
     FROM fact_settlement AS base
     WHERE base.setl_date >= CAST($1 AS DATE) AND base.setl_date < CAST($2 AS DATE)
         AND base.insutype IN ($3, $4)
-        AND ((starts_with(base.insu_region_code, $5) OR starts_with(base.insu_region_code, $6)))
+        AND (starts_with(base.insu_region_code, $5) OR starts_with(base.insu_region_code, $6))
 )
 SELECT
     slot,
@@ -24,7 +24,7 @@ FROM counted
 GROUP BY slot, region
 ORDER BY 1, 2;
 
--- 2: parameters [2025-01-01 2025-06-01 3401 34 fact_settlement ARRIVED fact_settlement fact_settlement ARRIVED]
+-- 2: parameters [2025-01-01 2025-06-01 fact_settlement ARRIVED fact_settlement fact_settlement ARRIVED]
 WITH
 -- dim_org: each version until it ends or the next begins
 org AS (
@@ -48,13 +48,12 @@ counted AS (
         AND org.valid_from <= base.stat_date
         AND org.valid_until > base.stat_date
     WHERE base.stat_date >= CAST($1 AS DATE) AND base.stat_date < CAST($2 AS DATE)
-        AND ((starts_with(org.region_code, $3) OR starts_with(org.region_code, $4)))
 )
 SELECT
     slot,
-    count(*) FILTER (WHERE table_name = $5 AND status = $6) AS came_fact_settlement,
-    count(*) FILTER (WHERE table_name = $7 AND is_expected) AS expected_fact_settlement,
-    count(*) FILTER (WHERE table_name = $8 AND is_expected AND status = $9) AS arrived_fact_settlement
+    count(*) FILTER (WHERE table_name = $3 AND status = $4) AS came_fact_settlement,
+    count(*) FILTER (WHERE table_name = $5 AND is_expected) AS expected_fact_settlement,
+    count(*) FILTER (WHERE table_name = $6 AND is_expected AND status = $7) AS arrived_fact_settlement
 FROM counted
 GROUP BY slot
 ORDER BY 1;

@@ -26,7 +26,7 @@ counted AS (
     WHERE base.discharge_date >= CAST($7 AS DATE) AND base.discharge_date < CAST($8 AS DATE)
         AND base.discharge_way IN ($9, $10, $11)
         AND NOT coalesce(base.plan_readmit31, FALSE)
-        AND (base.org_code IN ($12))
+        AND base.org_code IN ($12)
 )
 SELECT
     slot,
@@ -47,7 +47,7 @@ counted AS (
         base.is_expected AS is_expected
     FROM delivery_day AS base
     WHERE base.stat_date >= CAST($1 AS DATE) AND base.stat_date < CAST($2 AS DATE)
-        AND (base.org_code IN ($3))
+        AND base.org_code IN ($3)
 )
 SELECT
     slot,

@@ -40,7 +40,7 @@ counted AS (
         AND base.setting = ?
         AND drug.is_antibiotic
         AND drug.ddd_g > 0
-        AND (starts_with(org.region_code, ?))
+        AND starts_with(org.region_code, ?)
 )
 SELECT
     period,
@@ -73,7 +73,7 @@ counted AS (
         AND org.valid_from <= base.stat_date
         AND org.valid_until > base.stat_date
     WHERE base.stat_date >= CAST(? AS DATE) AND base.stat_date < CAST(? AS DATE)
-        AND (starts_with(org.region_code, ?))
+        AND starts_with(org.region_code, ?)
 )
 SELECT
     period,
@@ -109,7 +109,7 @@ counted AS (
         AND org.valid_from <= base.discharge_date
         AND org.valid_until > base.discharge_date
     WHERE base.discharge_date >= CAST(? AS DATE) AND base.discharge_date < CAST(? AS DATE)
-        AND (starts_with(org.region_code, ?))
+        AND starts_with(org.region_code, ?)
 )
 SELECT
     period,

@@ -11,7 +11,7 @@ counted AS (
     FROM fact_settlement AS base
     WHERE base.setl_date >= CAST(? AS DATE) AND base.setl_date < CAST(? AS DATE)
         AND base.insutype IN (?, ?)
-        AND ((starts_with(base.insu_region_code, ?) OR starts_with(base.insu_region_code, ?)))
+        AND (starts_with(base.insu_region_code, ?) OR starts_with(base.insu_region_code, ?))
 )
 SELECT
     slot,
@@ -24,7 +24,7 @@ FROM counted
 GROUP BY slot, region
 ORDER BY 1, 2;
 
--- 2: parameters [2025-01-01 2025-06-01 3401 34 fact_settlement ARRIVED fact_settlement fact_settlement ARRIVED]
+-- 2: parameters [2025-01-01 2025-06-01 fact_settlement ARRIVED fact_settlement fact_settlement ARRIVED]
 WITH
 -- dim_org: each version until it ends or the next begins
 org AS (
@@ -48,7 +48,6 @@ counted AS (
         AND org.valid_from <= base.stat_date
         AND org.valid_until > base.stat_date
     WHERE base.stat_date >= CAST(? AS DATE) AND base.stat_date < CAST(? AS DATE)
-        AND ((starts_with(org.region_code, ?) OR starts_with(org.region_code, ?)))
 )
 SELECT
     slot,

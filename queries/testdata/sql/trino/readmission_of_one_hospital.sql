@@ -26,7 +26,7 @@ counted AS (
     WHERE base.discharge_date >= CAST(? AS DATE) AND base.discharge_date < CAST(? AS DATE)
         AND base.discharge_way IN (?, ?, ?)
         AND NOT coalesce(base.plan_readmit31, FALSE)
-        AND (base.org_code IN (?))
+        AND base.org_code IN (?)
 )
 SELECT
     slot,
@@ -47,7 +47,7 @@ counted AS (
         base.is_expected AS is_expected
     FROM delivery_day AS base
     WHERE base.stat_date >= CAST(? AS DATE) AND base.stat_date < CAST(? AS DATE)
-        AND (base.org_code IN (?))
+        AND base.org_code IN (?)
 )
 SELECT
     slot,
