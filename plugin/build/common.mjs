@@ -7,14 +7,19 @@ import { rspack } from '@rspack/core';
 
 export const ID = 'sanyi-lakehouse-datasource';
 export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
-export const version = process.env.SANYI_VERSION || createRequire(import.meta.url)(path.join(root, 'package.json')).version;
+export const version =
+  process.env.SANYI_VERSION || createRequire(import.meta.url)(path.join(root, 'package.json')).version;
 
 export const typescript = {
   test: /\.tsx?$/,
   exclude: /node_modules/,
   loader: 'builtin:swc-loader',
   options: {
-    jsc: { parser: { syntax: 'typescript', tsx: true }, target: 'es2022', transform: { react: { runtime: 'automatic', development: false } } },
+    jsc: {
+      parser: { syntax: 'typescript', tsx: true },
+      target: 'es2022',
+      transform: { react: { runtime: 'automatic', development: false } },
+    },
   },
   type: 'javascript/auto',
 };

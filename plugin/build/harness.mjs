@@ -24,7 +24,13 @@ run({
     alias: { '@': path.join(root, 'src') },
     fallback: { fs: false, path: false, stream: false, util: false },
   },
-  output: { path: path.join(root, 'harness-dist'), filename: '[name].js', chunkFilename: 'c/[name].js', publicPath: '/', clean: true },
+  output: {
+    path: path.join(root, 'harness-dist'),
+    filename: '[name].js',
+    chunkFilename: 'c/[name].js',
+    publicPath: '/',
+    clean: true,
+  },
   plugins: [
     new rspack.CopyRspackPlugin({
       patterns: [

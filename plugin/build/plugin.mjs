@@ -15,7 +15,15 @@ run({
   devtool: 'source-map',
   target: ['web', 'es2022'],
   // @grafana/schema and @grafana/i18n are not the host's to give: types alone, or bundled.
-  externals: ['react', 'react/jsx-runtime', 'react-dom', 'rxjs', 'lodash', '@emotion/css', /^@grafana\/(data|runtime|ui)$/],
+  externals: [
+    'react',
+    'react/jsx-runtime',
+    'react-dom',
+    'rxjs',
+    'lodash',
+    '@emotion/css',
+    /^@grafana\/(data|runtime|ui)$/,
+  ],
   module: { rules: [typescript] },
   resolve: { extensions: ['.ts', '.tsx', '.js'], alias: { '@': path.join(root, 'src') } },
   output: {

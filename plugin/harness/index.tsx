@@ -1,8 +1,7 @@
 // The harness page: ?view=editors or ?view=dashboard, &language=zh-Hans|en, &theme=dark|light, &from=&to= in ms.
-import { createTheme, type DataFrame, dateTime, type TimeRange } from '@grafana/data';
+import { createTheme, type DataFrame, dateTime, ThemeContext, type TimeRange } from '@grafana/data';
 import { config } from '@grafana/runtime';
 import { ErrorBoundaryAlert, GlobalStyles, PanelChrome, PortalContainer } from '@grafana/ui';
-import { ThemeContext } from '@grafana/data';
 import '@grafana/react-data-grid/lib/styles.css';
 import { type ComponentType, useEffect, useMemo, useState } from 'react';
 import { createRoot } from 'react-dom/client';
@@ -30,8 +29,13 @@ function makeSource(plugin: Plugin): SanyiDataSource {
 
 function Editors({ plugin }: { plugin: Plugin }) {
   const ds = useMemo(() => makeSource(plugin), [plugin]);
-  const range = useMemo(timeRange, []);
-  const [options, setOptions] = useState<Record<string, unknown>>({ ...settings, url: 'http://127.0.0.1:8750', secureJsonFields: { token: true }, secureJsonData: {} });
+  const range = useMemo(() => timeRange(), []);
+  const [options, setOptions] = useState<Record<string, unknown>>({
+    ...settings,
+    url: 'http://127.0.0.1:8750',
+    secureJsonFields: { token: true },
+    secureJsonData: {},
+  });
   const [query, setQuery] = useState<SanyiQuery>({ refId: 'A', ...ds.getDefaultQuery() } as SanyiQuery);
   const [ran, setRan] = useState(0);
   const [health, setHealth] = useState('');
@@ -58,7 +62,9 @@ function Editors({ plugin }: { plugin: Plugin }) {
       </PanelChrome>
       <p data-testid="health">{health}</p>
       <PanelChrome title="QueryEditor" width={1200} height={330}>
-        {() => <QueryEditor datasource={ds} query={query} onChange={setQuery} onRunQuery={() => setRan((n) => n + 1)} />}
+        {() => (
+          <QueryEditor datasource={ds} query={query} onChange={setQuery} onRunQuery={() => setRan((n) => n + 1)} />
+        )}
       </PanelChrome>
       <pre data-testid="options" hidden>
         {JSON.stringify(options)}
@@ -72,12 +78,21 @@ function Editors({ plugin }: { plugin: Plugin }) {
 }
 
 function text(frames: DataFrame[]): string {
-  return frames.map((f) => f.fields.map((x) => `${x.name} [${x.config.displayNameFromDS ?? ''}] ${x.values.map((_v: unknown, i: number) => shown(x, i)).join(' | ')}`).join('\n')).join('\n\n');
+  return frames
+    .map((f) =>
+      f.fields
+        .map(
+          (x) =>
+            `${x.name} [${x.config.displayNameFromDS ?? ''}] ${x.values.map((_v: unknown, i: number) => shown(x, i)).join(' | ')}`
+        )
+        .join('\n')
+    )
+    .join('\n\n');
 }
 
 function Dashboard({ plugin }: { plugin: Plugin }) {
   const ds = useMemo(() => makeSource(plugin), [plugin]);
-  const range = useMemo(timeRange, []);
+  const range = useMemo(() => timeRange(), []);
   const [board, setBoard] = useState<{ title: string; panels: Panel[] }>();
   useEffect(() => {
     variables.dept = params.get('dept') ?? '*';

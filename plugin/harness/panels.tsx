@@ -43,7 +43,18 @@ const ROW = 38;
 /** Asks a data source as a panel does. */
 export async function ask(ds: SanyiDataSource, targets: SanyiQuery[], range: TimeRange): Promise<DataFrame[]> {
   const response = await lastValueFrom(
-    ds.query({ requestId: 'Q', app: 'dashboard', interval: '1m', intervalMs: 60_000, maxDataPoints: 1000, range, scopedVars: {}, targets, timezone: 'Asia/Shanghai', startTime: Date.now() })
+    ds.query({
+      requestId: 'Q',
+      app: 'dashboard',
+      interval: '1m',
+      intervalMs: 60_000,
+      maxDataPoints: 1000,
+      range,
+      scopedVars: {},
+      targets,
+      timezone: 'Asia/Shanghai',
+      startTime: Date.now(),
+    })
   );
   const error = response.errors?.[0];
   if (error) {
@@ -69,10 +80,21 @@ export function DashboardPanel({ panel, ds, range }: { panel: Panel; ds: SanyiDa
       data-state={state.error ? 'error' : state.frames ? 'done' : 'loading'}
       style={{ position: 'absolute', left: x * COLUMN, top: y * ROW }}
     >
-      <PanelChrome title={panel.title} width={w * COLUMN - 8} height={h * ROW - 8} loadingState={LoadingState.Done} description={notices.map((n) => n.text).join('\n')}>
+      <PanelChrome
+        title={panel.title}
+        width={w * COLUMN - 8}
+        height={h * ROW - 8}
+        loadingState={LoadingState.Done}
+        description={notices.map((n) => n.text).join('\n')}
+      >
         {(width, height) => (
           <ErrorBoundaryAlert>
-            {state.error ?? (state.frames ? <Visual panel={panel} frames={state.frames} width={width} height={height} range={range} /> : '…')}
+            {state.error ??
+              (state.frames ? (
+                <Visual panel={panel} frames={state.frames} width={width} height={height} range={range} />
+              ) : (
+                '…'
+              ))}
           </ErrorBoundaryAlert>
         )}
       </PanelChrome>
@@ -92,14 +114,48 @@ function Visual({ panel, frames, width, height, range }: VisualProps) {
   const theme = useTheme2();
   switch (panel.type) {
     case 'stat':
-      return <BigValue width={width} height={height} theme={theme} value={statValue(panel, frames, theme)} colorMode={'value' as never} graphMode={'none' as never} justifyMode={'center' as never} textMode={'value' as never} text={panel.options.text} />;
+      return (
+        <BigValue
+          width={width}
+          height={height}
+          theme={theme}
+          value={statValue(panel, frames, theme)}
+          colorMode={'value' as never}
+          graphMode={'none' as never}
+          justifyMode={'center' as never}
+          textMode={'value' as never}
+          text={panel.options.text}
+        />
+      );
     case 'timeseries': {
-      const chart = { ...frames[0], fields: frames[0].fields.filter((f) => f.type === FieldType.time || f.type === FieldType.number) };
+      const chart = {
+        ...frames[0],
+        fields: frames[0].fields.filter((f) => f.type === FieldType.time || f.type === FieldType.number),
+      };
       const days = panel.targets[0].period.mode === 'today' ? dayOf(chart, range) : range;
-      return <TimeSeries width={width} height={height} frames={[chart]} timeRange={days} timeZone="Asia/Shanghai" legend={{ showLegend: true, displayMode: 'list', placement: 'bottom', calcs: [] } as never} />;
+      return (
+        <TimeSeries
+          width={width}
+          height={height}
+          frames={[chart]}
+          timeRange={days}
+          timeZone="Asia/Shanghai"
+          legend={{ showLegend: true, displayMode: 'list', placement: 'bottom', calcs: [] } as never}
+        />
+      );
     }
     default:
-      return <TableNG {...({ data: visible(frames[0]), width, height, structureRev: 1, getActions: () => [] } as unknown as ComponentProps<typeof TableNG>)} />;
+      return (
+        <TableNG
+          {...({
+            data: visible(frames[0]),
+            width,
+            height,
+            structureRev: 1,
+            getActions: () => [],
+          } as unknown as ComponentProps<typeof TableNG>)}
+        />
+      );
   }
 }
 
@@ -119,7 +175,9 @@ function visible(frame: DataFrame): DataFrame {
 function statValue(panel: Panel, frames: DataFrame[], theme: GrafanaTheme2) {
   const wanted = panel.options.reduceOptions?.fields ?? '';
   const pattern = wanted === '' ? undefined : new RegExp(wanted.replace(/^\/|\/$/g, ''));
-  const field = frames.flatMap((f) => f.fields.map((field) => ({ field, name: getFieldDisplayName(field, f, frames) }))).find(({ field, name }) => (pattern ? pattern.test(name) : field.type === FieldType.number))?.field;
+  const field = frames
+    .flatMap((f) => f.fields.map((field) => ({ field, name: getFieldDisplayName(field, f, frames) })))
+    .find(({ field, name }) => (pattern ? pattern.test(name) : field.type === FieldType.number))?.field;
   const last = field?.values.filter((v: unknown) => v !== null && v !== undefined).at(-1);
   if (!field || last === undefined) {
     return { text: String(panel.fieldConfig.defaults.noValue ?? ''), numeric: NaN };
@@ -143,7 +201,9 @@ export function configure(frames: DataFrame[], panel: Pick<Panel, 'fieldConfig'>
         ...field.config,
       };
       const name = getFieldDisplayName(field, frame, frames);
-      for (const o of panel.fieldConfig.overrides.filter((o) => o.matcher.options === field.name || o.matcher.options === name)) {
+      for (const o of panel.fieldConfig.overrides.filter(
+        (o) => o.matcher.options === field.name || o.matcher.options === name
+      )) {
         for (const p of o.properties) {
           put(config, p.id.split('.'), p.value);
         }
@@ -152,7 +212,13 @@ export function configure(frames: DataFrame[], panel: Pick<Panel, 'fieldConfig'>
       return { ...field, config };
     }),
   })) as DataFrame[];
-  const out = applyFieldOverrides({ data: configured, fieldConfig: { defaults: {}, overrides: [] }, replaceVariables, theme, timeZone: 'Asia/Shanghai' });
+  const out = applyFieldOverrides({
+    data: configured,
+    fieldConfig: { defaults: {}, overrides: [] },
+    replaceVariables,
+    theme,
+    timeZone: 'Asia/Shanghai',
+  });
   cacheFieldDisplayNames(out);
   return out;
 }
@@ -160,7 +226,9 @@ export function configure(frames: DataFrame[], panel: Pick<Panel, 'fieldConfig'>
 /** Of the variables in a data link, only the value that was clicked. */
 const replaceVariables: InterpolateFunction = (text, scoped) => {
   const context = scoped?.__dataContext?.value as { field: Field; rowIndex?: number } | undefined;
-  return context?.rowIndex === undefined ? text : text.replace('${__value.text}', shown(context.field, context.rowIndex));
+  return context?.rowIndex === undefined
+    ? text
+    : text.replace('${__value.text}', shown(context.field, context.rowIndex));
 };
 
 /** JSON has no minus infinity: the lowest step of a dashboard's thresholds is null. */

@@ -27,6 +27,9 @@ describe('the config editor', () => {
     const change = vi.fn();
     render(<ConfigEditor options={{ ...options, secureJsonFields: { token: true } }} onOptionsChange={change} />);
     fireEvent.click(screen.getByRole('button', { name: /reset/i }));
-    expect(change.mock.lastCall?.[0]).toMatchObject({ secureJsonFields: { token: false }, secureJsonData: { token: '' } });
+    expect(change.mock.lastCall?.[0]).toMatchObject({
+      secureJsonFields: { token: false },
+      secureJsonData: { token: '' },
+    });
   });
 });

@@ -14,7 +14,8 @@ const FIELD_WIDTH = 50;
 /** Where the service is, the token to ask it with, and how answers speak. */
 export function ConfigEditor({ options, onOptionsChange }: Props) {
   const { jsonData, secureJsonData, secureJsonFields } = options;
-  const setJson = (change: Partial<SanyiOptions>) => onOptionsChange({ ...options, jsonData: { ...jsonData, ...change } });
+  const setJson = (change: Partial<SanyiOptions>) =>
+    onOptionsChange({ ...options, jsonData: { ...jsonData, ...change } });
   const setSecret = (key: keyof SanyiSecrets, value: string) =>
     onOptionsChange({ ...options, secureJsonData: { ...secureJsonData, [key]: value } });
   const resetSecret = (key: keyof SanyiSecrets) =>
@@ -45,7 +46,13 @@ export function ConfigEditor({ options, onOptionsChange }: Props) {
           onChange={(e: ChangeEvent<HTMLInputElement>) => onOptionsChange({ ...options, url: e.target.value.trim() })}
         />
       </InlineField>
-      <InlineField label={t('token')} tooltip={t('tokenTip')} labelWidth={LABEL_WIDTH} htmlFor={labels.config.token} required>
+      <InlineField
+        label={t('token')}
+        tooltip={t('tokenTip')}
+        labelWidth={LABEL_WIDTH}
+        htmlFor={labels.config.token}
+        required
+      >
         <SecretInput
           id={labels.config.token}
           width={FIELD_WIDTH}
@@ -56,7 +63,12 @@ export function ConfigEditor({ options, onOptionsChange }: Props) {
           onReset={() => resetSecret('token')}
         />
       </InlineField>
-      <InlineField label={t('language')} tooltip={t('languageTip')} labelWidth={LABEL_WIDTH} htmlFor={labels.config.language}>
+      <InlineField
+        label={t('language')}
+        tooltip={t('languageTip')}
+        labelWidth={LABEL_WIDTH}
+        htmlFor={labels.config.language}
+      >
         <Combobox
           id={labels.config.language}
           data-testid={labels.config.language}
@@ -66,7 +78,12 @@ export function ConfigEditor({ options, onOptionsChange }: Props) {
           onChange={(o) => setJson({ language: o.value === 'viewer' ? '' : o.value })}
         />
       </InlineField>
-      <InlineField label={t('viewpoint')} tooltip={t('viewpointTip')} labelWidth={LABEL_WIDTH} htmlFor={labels.config.viewpoint}>
+      <InlineField
+        label={t('viewpoint')}
+        tooltip={t('viewpointTip')}
+        labelWidth={LABEL_WIDTH}
+        htmlFor={labels.config.viewpoint}
+      >
         <Combobox
           id={labels.config.viewpoint}
           data-testid={labels.config.viewpoint}

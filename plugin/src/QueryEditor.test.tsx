@@ -24,7 +24,14 @@ function show(query: Partial<SanyiQuery>, getCatalog: () => Promise<unknown>) {
   const datasource = { options: {}, getCatalog, getValues: async () => [] } as unknown as SanyiDataSource;
   const change = vi.fn();
   const run = vi.fn();
-  render(<QueryEditor datasource={datasource} query={{ ...DEFAULT_QUERY, refId: 'A', ...query }} onChange={change} onRunQuery={run} />);
+  render(
+    <QueryEditor
+      datasource={datasource}
+      query={{ ...DEFAULT_QUERY, refId: 'A', ...query }}
+      onChange={change}
+      onRunQuery={run}
+    />
+  );
   return { change, run };
 }
 
@@ -34,7 +41,9 @@ describe('the query editor', () => {
   });
   it('tells what the chosen indicator means', async () => {
     show({ indicators: ['H001'] }, async () => ({ indicators: [visits] }));
-    expect(await screen.findByTestId(labels.query.meaning)).toHaveTextContent('H001 门急诊人次 · 单位 人次 · 只计完成接诊');
+    expect(await screen.findByTestId(labels.query.meaning)).toHaveTextContent(
+      'H001 门急诊人次 · 单位 人次 · 只计完成接诊'
+    );
   });
   it('changes the period and asks again', async () => {
     const { change, run } = show({ indicators: ['H001'] }, async () => ({ indicators: [visits] }));

@@ -1,5 +1,15 @@
 import { type QueryEditorProps } from '@grafana/data';
-import { Alert, Button, Combobox, InlineField, InlineFieldRow, InlineSwitch, Input, MultiCombobox, RadioButtonGroup } from '@grafana/ui';
+import {
+  Alert,
+  Button,
+  Combobox,
+  InlineField,
+  InlineFieldRow,
+  InlineSwitch,
+  Input,
+  MultiCombobox,
+  RadioButtonGroup,
+} from '@grafana/ui';
 import { type ChangeEvent, useState } from 'react';
 
 import { FilterEditor } from '@/FilterEditor';
@@ -39,12 +49,20 @@ export function QueryEditor({ datasource, query: saved, onChange, onRunQuery }: 
         </Alert>
       )}
       <InlineFieldRow>
-        <InlineField label={t('indicators')} tooltip={t('indicatorsTip')} labelWidth={LABEL_WIDTH} htmlFor={labels.query.indicators} grow>
+        <InlineField
+          label={t('indicators')}
+          tooltip={t('indicatorsTip')}
+          labelWidth={LABEL_WIDTH}
+          htmlFor={labels.query.indicators}
+          grow
+        >
           <MultiCombobox
             id={labels.query.indicators}
             data-testid={labels.query.indicators}
             placeholder={t('choose')}
-            options={async (text) => searchIndicators(await datasource.getCatalog(), text, datasource.options.viewpoint).map(indicatorOption)}
+            options={async (text) =>
+              searchIndicators(await datasource.getCatalog(), text, datasource.options.viewpoint).map(indicatorOption)
+            }
             value={query.indicators.map((id) => indicatorOption(indicators.find((i) => i.id === id) ?? id))}
             onChange={(list) => set({ indicators: list.map((o) => o.value) })}
           />
@@ -57,7 +75,9 @@ export function QueryEditor({ datasource, query: saved, onChange, onRunQuery }: 
               { value: 'table', label: t('table') },
             ]}
             value={query.format}
-            onChange={(format) => set({ format, grain: format === 'time_series' && query.grain === 'total' ? 'day' : query.grain })}
+            onChange={(format) =>
+              set({ format, grain: format === 'time_series' && query.grain === 'total' ? 'day' : query.grain })
+            }
           />
         </InlineField>
       </InlineFieldRow>
@@ -71,7 +91,9 @@ export function QueryEditor({ datasource, query: saved, onChange, onRunQuery }: 
               { value: 'fixed', label: t('fixed') },
             ]}
             value={query.period.mode}
-            onChange={(mode) => set({ period: mode === 'fixed' ? { mode, text: '$__from(day)..$__to(day)' } : { mode } })}
+            onChange={(mode) =>
+              set({ period: mode === 'fixed' ? { mode, text: '$__from(day)..$__to(day)' } : { mode } })
+            }
           />
         </InlineField>
         {query.period.mode === 'fixed' && (
@@ -150,7 +172,11 @@ export function QueryEditor({ datasource, query: saved, onChange, onRunQuery }: 
           dimensions={dimensions}
           loadValues={(d) => datasource.getValues(query.indicators[0], d)}
           onChange={(d, v) => setFilter(dimension, d, v)}
-          onRemove={() => (dimension === '' ? setBlank(false) : set({ where: Object.fromEntries(filters.filter(([d]) => d !== dimension)) }))}
+          onRemove={() =>
+            dimension === ''
+              ? setBlank(false)
+              : set({ where: Object.fromEntries(filters.filter(([d]) => d !== dimension)) })
+          }
         />
       ))}
       <Button
@@ -181,11 +207,17 @@ function indicatorOption(i: Indicator | string) {
   if (typeof i === 'string') {
     return { value: i, label: i };
   }
-  return { value: i.id, label: `${i.id} ${titleOf(i.title)}`, description: [i.group, i.unit].filter(Boolean).join(' · ') };
+  return {
+    value: i.id,
+    label: `${i.id} ${titleOf(i.title)}`,
+    description: [i.group, i.unit].filter(Boolean).join(' · '),
+  };
 }
 
 /** What can be chosen, and what was chosen although it cannot be any more: it must show to be taken off. */
 function options(offered: Named[], taken: string[]) {
-  const gone = taken.filter((id) => !offered.some((o) => o.id === id)).map((id) => ({ value: id, label: `${id} ?`, description: '' }));
+  const gone = taken
+    .filter((id) => !offered.some((o) => o.id === id))
+    .map((id) => ({ value: id, label: `${id} ?`, description: '' }));
   return [...offered.map((o) => ({ value: o.id, label: titleOf(o.title) || o.id, description: o.id })), ...gone];
 }

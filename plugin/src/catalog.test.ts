@@ -21,7 +21,11 @@ const catalog = {
   indicators: [
     indicator('H005', '门急诊高峰小时人次', 'Peak-hour visits', { grains: ['day'] }),
     indicator('H001', '门急诊人次', 'Outpatient and emergency visits'),
-    indicator('I020', '异地就医直接结算率', 'Cross-region direct settlement', { viewpoint: 'insured', group: '医保', dimensions: null }),
+    indicator('I020', '异地就医直接结算率', 'Cross-region direct settlement', {
+      viewpoint: 'insured',
+      group: '医保',
+      dimensions: null,
+    }),
   ],
 } as Catalog;
 
@@ -49,7 +53,11 @@ it('offers only what every chosen indicator has', () => {
 
 describe('old saved queries', () => {
   it('gets defaults for what it lacks', () => {
-    expect(migrate({ refId: 'A', indicators: ['H001'] })).toEqual({ ...DEFAULT_QUERY, refId: 'A', indicators: ['H001'] });
+    expect(migrate({ refId: 'A', indicators: ['H001'] })).toEqual({
+      ...DEFAULT_QUERY,
+      refId: 'A',
+      indicators: ['H001'],
+    });
   });
   it('keeps the one indicator of the first shape', () => {
     expect(migrate({ refId: 'A', indicator: 'H001' } as never).indicators).toEqual(['H001']);

@@ -19,10 +19,22 @@ const replace: TemplateSrv['replace'] = (text = '', _vars, format) =>
 setTemplateSrv({ replace, getVariables: () => [], containsTemplate: () => false, updateTimeRange: () => {} });
 
 function source(options: SanyiOptions = {}) {
-  return new SanyiDataSource({ id: 1, uid: 'x', type: 'sanyi-lakehouse-datasource', name: 'x', jsonData: options, meta: {} } as DataSourceInstanceSettings<SanyiOptions>);
+  return new SanyiDataSource({
+    id: 1,
+    uid: 'x',
+    type: 'sanyi-lakehouse-datasource',
+    name: 'x',
+    jsonData: options,
+    meta: {},
+  } as DataSourceInstanceSettings<SanyiOptions>);
 }
 
-const query = (change: Partial<SanyiQuery>): SanyiQuery => ({ ...DEFAULT_QUERY, refId: 'A', indicators: ['H001'], ...change });
+const query = (change: Partial<SanyiQuery>): SanyiQuery => ({
+  ...DEFAULT_QUERY,
+  refId: 'A',
+  indicators: ['H001'],
+  ...change,
+});
 
 describe('variables in a query', () => {
   it('makes one filter value of each value of a variable', () => {
@@ -33,7 +45,10 @@ describe('variables in a query', () => {
     expect(source().applyTemplateVariables(query({ where: { dept: [value] } }), {}).where).toEqual({});
   });
   it('writes variables into a fixed period and lets the back end expand macros', () => {
-    const sent = source().applyTemplateVariables(query({ period: { mode: 'fixed', text: '$month..$__to(month)' } }), {});
+    const sent = source().applyTemplateVariables(
+      query({ period: { mode: 'fixed', text: '$month..$__to(month)' } }),
+      {}
+    );
     expect(sent.period).toEqual({ mode: 'fixed', text: '2021-06..$__to(month)' });
   });
 });

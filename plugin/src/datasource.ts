@@ -1,4 +1,9 @@
-import { type DataQueryRequest, type DataSourceInstanceSettings, type MetricFindValue, type ScopedVars } from '@grafana/data';
+import {
+  type DataQueryRequest,
+  type DataSourceInstanceSettings,
+  type MetricFindValue,
+  type ScopedVars,
+} from '@grafana/data';
 import { DataSourceWithBackend, getTemplateSrv } from '@grafana/runtime';
 
 import { titleOf, viewerLanguage } from '@/language';
@@ -65,7 +70,9 @@ export class SanyiDataSource extends DataSourceWithBackend<SanyiQuery, SanyiOpti
 
   /** Dashboard variables: `indicators()` or `values(H001, dept)`. */
   async metricFindQuery(query: string): Promise<MetricFindValue[]> {
-    const call = /^\s*(indicators|values)\s*\(\s*([^,()]*?)\s*(?:,\s*([^,()]*?)\s*)?\)\s*$/.exec(getTemplateSrv().replace(query));
+    const call = /^\s*(indicators|values)\s*\(\s*([^,()]*?)\s*(?:,\s*([^,()]*?)\s*)?\)\s*$/.exec(
+      getTemplateSrv().replace(query)
+    );
     if (call?.[1] === 'indicators') {
       const catalog = await this.getCatalog();
       return catalog.indicators.map((i) => ({ text: `${i.id} ${titleOf(i.title)}`, value: i.id }));

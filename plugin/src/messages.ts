@@ -26,7 +26,8 @@ const en = {
   series: 'Series',
   table: 'Table',
   period: 'Period',
-  periodTip: 'Panel range: the dashboard’s. Current: the day (week, month … by grain) in which that range ends, asked at that moment.',
+  periodTip:
+    'Panel range: the dashboard’s. Current: the day (week, month … by grain) in which that range ends, asked at that moment.',
   range: 'Panel range',
   today: 'Current',
   fixed: 'Fixed',

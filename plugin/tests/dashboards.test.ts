@@ -19,7 +19,12 @@ interface Panel {
 }
 
 describe.each(files)('%s', (file) => {
-  const board = JSON.parse(readFileSync(path.join(dir, file), 'utf8')) as { uid: string; title: string; panels: Panel[]; templating: { list: Array<{ name: string; type: string; query: string }> } };
+  const board = JSON.parse(readFileSync(path.join(dir, file), 'utf8')) as {
+    uid: string;
+    title: string;
+    panels: Panel[];
+    templating: { list: Array<{ name: string; type: string; query: string }> };
+  };
 
   it('has uid and title, and plugin.json includes it', () => {
     expect(board.uid).toMatch(/^sanyi-[a-z-]{1,30}$/);
@@ -27,7 +32,10 @@ describe.each(files)('%s', (file) => {
     expect(plugin.includes.map((i: { path: string }) => i.path)).toContain(`dashboards/${file}`);
   });
   it('names no fixed data source', () => {
-    expect(board.templating.list.find((v) => v.name === 'datasource')).toMatchObject({ type: 'datasource', query: plugin.id });
+    expect(board.templating.list.find((v) => v.name === 'datasource')).toMatchObject({
+      type: 'datasource',
+      query: plugin.id,
+    });
     const uses = [...board.panels, ...board.panels.flatMap((p) => p.targets)].map((x) => x.datasource);
     for (const use of uses) {
       expect(use).toEqual({ type: plugin.id, uid: '${datasource}' });

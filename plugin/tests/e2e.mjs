@@ -1,11 +1,13 @@
 // The built plugin in Chromium, with Grafana's real packages around its front end and Grafana's real protocol to its back
 // end. Screenshots go to .cache/screens, for people to look at.
-//   SANYI_BRIDGE   the bridge's binary                  SANYI_GPX  the plugin's binary
-//   SANYI_SERVICE  a running `sanyi serve` with E01's rows and SANYI_TOKEN_FILE its token; none: the test region
-//   CHROME         the browser, when it is not `chromium` in PATH
+//   SANYI_BRIDGE  the bridge's binary
+//   SANYI_GPX     the plugin's binary
+//   SANYI         a built sanyi: it makes a lake with the rows of E01 and serves it; none: the test region answers
+//   CHROME        the browser, when it is not `chromium` in PATH
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { accessSync, mkdirSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { accessSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test, { after, before } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -15,9 +17,41 @@ import { chromium } from 'playwright-core';
 const plugin = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 const cache = path.join(plugin, '..', '.cache');
 const screens = path.join(cache, 'screens');
-const real = Boolean(process.env.SANYI_SERVICE);
+const bridgeFile = process.env.SANYI_BRIDGE ?? path.join(cache, 'plugin/bridge');
+const sanyi = process.env.SANYI;
+const shot = (name) => path.join(screens, `${name}${sanyi ? '-lake' : ''}.png`);
 
-let bridge, browser, url;
+let bridge, service, browser, url, scratch;
+
+/** Starts a program and waits for its first line: its URL. */
+function listening(file, args) {
+  const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  let log = ''; // shown only when something is wrong
+  child.stderr.on('data', (d) => (log = (log + d).slice(-20_000)));
+  const ready = new Promise((resolve, reject) => {
+    child.stdout.once('data', (d) => resolve(String(d).trim()));
+    child.once('exit', (code) => reject(new Error(`${path.basename(file)} ended with ${code}: ${log}`)));
+  });
+  return { child, ready };
+}
+
+/** A real lake with the rows of E01 behind a real `sanyi serve`. */
+async function serveLake() {
+  scratch = mkdtempSync(path.join(tmpdir(), 'sanyi-e2e-'));
+  const lake = path.join(scratch, 'lake');
+  const rows = path.join(scratch, 'visits.ndjson');
+  const token = path.join(scratch, 'token');
+  const run = (...args) => execFileSync(sanyi, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  writeFileSync(rows, execFileSync(bridgeFile, ['-rows'], { maxBuffer: 64 << 20 }));
+  run('init', lake);
+  run('ingest', '--lake', lake, '--table', 'fact_outp_visit', '--relaxed', rows);
+  writeFileSync(token, run('serve', 'token', 'add', '--lake', lake, '--name', 'e2e', '--scope', 'whole'), {
+    mode: 0o600,
+  });
+  const { child, ready } = listening(sanyi, ['serve', '--lake', lake, '--http', '127.0.0.1:0']);
+  service = child;
+  return ['-service', await ready, '-token-file', token];
+}
 
 function chrome() {
   if (process.env.CHROME) {
@@ -40,26 +74,41 @@ function chrome() {
 
 before(async () => {
   mkdirSync(screens, { recursive: true });
-  const args = ['-plugin', process.env.SANYI_GPX ?? path.join(plugin, 'dist/gpx_sanyi_lakehouse_linux_amd64'), '-dist', path.join(plugin, 'dist'), '-page', path.join(plugin, 'harness-dist')];
-  if (real) {
-    args.push('-service', process.env.SANYI_SERVICE, '-token-file', process.env.SANYI_TOKEN_FILE);
+  const args = [
+    '-plugin',
+    process.env.SANYI_GPX ?? path.join(plugin, 'dist/gpx_sanyi_lakehouse_linux_amd64'),
+    '-dist',
+    path.join(plugin, 'dist'),
+    '-page',
+    path.join(plugin, 'harness-dist'),
+  ];
+  if (sanyi) {
+    args.push(...(await serveLake()));
   }
-  bridge = spawn(process.env.SANYI_BRIDGE ?? path.join(cache, 'plugin/bridge'), args, { stdio: ['ignore', 'pipe', 'pipe'] });
-  let log = ''; // what the plugin logs, shown only when something is wrong
-  bridge.stderr.on('data', (d) => (log = (log + d).slice(-20_000)));
-  url = await new Promise((resolve, reject) => {
-    bridge.stdout.once('data', (d) => resolve(String(d).trim()));
-    bridge.once('exit', (code) => reject(new Error(`bridge ended with ${code}: ${log}`)));
-  });
+  const started = listening(bridgeFile, args);
+  bridge = started.child;
+  url = await started.ready;
   browser = await chromium.launch({
     executablePath: chrome(),
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
   });
 });
 
 after(async () => {
   await browser?.close();
   bridge?.kill('SIGTERM');
+  service?.kill('SIGTERM');
+  if (scratch) {
+    rmSync(scratch, { recursive: true, force: true });
+  }
 });
 
 const moment = (text) => String(new Date(`${text}+08:00`).valueOf());
@@ -77,7 +126,13 @@ async function open(t, params) {
 
 async function dashboard(t, params = {}) {
   const { page, errors } = await open(t, { view: 'dashboard', ...params });
-  await page.waitForFunction(() => document.querySelectorAll('[data-testid^=panel-]').length === 9 && !document.querySelector('[data-state=loading]'), undefined, { timeout: 60_000 });
+  await page.waitForFunction(
+    () =>
+      document.querySelectorAll('[data-testid^=panel-]').length === 9 &&
+      !document.querySelector('[data-state=loading]'),
+    undefined,
+    { timeout: 60_000 }
+  );
   await page.waitForTimeout(500); // the charts draw
   const panel = (title) => page.getByTestId(`panel-${title}`);
   return { page, errors, panel, text: async (title) => (await panel(title).innerText()).replace(/\s+/g, ' ') };
@@ -85,7 +140,7 @@ async function dashboard(t, params = {}) {
 
 test('the dashboard 门急诊运行 shows the figures of E01', { timeout: 120_000 }, async (t) => {
   const { page, errors, panel, text } = await dashboard(t);
-  await page.screenshot({ path: path.join(screens, `dashboard-dark${real ? '-real' : ''}.png`), fullPage: true });
+  await page.screenshot({ path: shot('dashboard-dark'), fullPage: true });
   assert.match(await text('今日门急诊人次'), /3671 人次/);
   assert.match(await text('上周同日(全天)'), /4444 人次/);
   assert.match(await text('较上周同日'), /-17\.39\s?%/);
@@ -104,19 +159,19 @@ test('the dashboard 门急诊运行 shows the figures of E01', { timeout: 120_00
   assert.deepEqual(errors, []);
 });
 
-test('a small figure is not shown and says why', { timeout: 120_000, skip: real && 'the rows of E01 have one department' }, async (t) => {
+test('a small figure is not shown and says why', { timeout: 120_000 }, async (t) => {
   const { text } = await dashboard(t);
   const table = await text('科室下钻');
   assert.match(table, /0900/);
   assert.match(table, /例数过少,不显示/);
 });
 
-test('the drill-down shows one department', { timeout: 120_000, skip: real && 'the rows of E01 have one department' }, async (t) => {
+test('the drill-down shows one department', { timeout: 120_000 }, async (t) => {
   const { panel } = await dashboard(t);
   const href = await panel('科室下钻').getByRole('link', { name: '0400' }).getAttribute('href');
   assert.match(href, /var-dept=0400/);
   const one = await dashboard(t, { dept: '0400', theme: 'light' });
-  await one.page.screenshot({ path: path.join(screens, 'dashboard-light-department.png'), fullPage: true });
+  await one.page.screenshot({ path: shot('dashboard-light-department'), fullPage: true });
   const whole = Number(/(\d+) 人次/.exec(await one.text('今日门急诊人次'))[1]);
   assert.ok(whole > 0 && whole < 3671, `${whole} of 3671`);
 });
@@ -134,7 +189,7 @@ test('an administrator configures the data source', { timeout: 120_000 }, async 
   assert.equal(options.url, 'https://lake.example:8750');
   assert.deepEqual(options.secureJsonData, { token: 'sanyi_abc' });
   assert.deepEqual(options.jsonData, { language: 'en' });
-  await page.screenshot({ path: path.join(screens, 'editors-config.png'), fullPage: true });
+  await page.screenshot({ path: shot('editors-config'), fullPage: true });
   assert.deepEqual(errors, []);
 });
 
@@ -145,14 +200,17 @@ test('an editor finds an indicator by its Chinese name and asks', { timeout: 120
   await search.click();
   await search.fill('门急诊人次');
   await page.getByRole('option', { name: /H001/ }).waitFor();
-  await page.screenshot({ path: path.join(screens, 'editors-search.png'), fullPage: true });
+  await page.screenshot({ path: shot('editors-search'), fullPage: true });
   await page.getByRole('option', { name: /H001/ }).click();
   await page.keyboard.press('Escape');
   await page.getByRole('radio', { name: '表格' }).click();
   await page.getByRole('radio', { name: '当期' }).click();
   const compare = page.locator('input[role=combobox]#sanyi-query-compare');
   await compare.click();
-  await page.getByRole('option', { name: /较上周同日/ }).first().click();
+  await page
+    .getByRole('option', { name: /较上周同日/ })
+    .first()
+    .click();
   await page.keyboard.press('Escape');
   await page.getByTestId('frames').getByText(/4444/).waitFor();
   const frames = await page.getByTestId('frames').innerText();
@@ -160,10 +218,24 @@ test('an editor finds an indicator by its Chinese name and asks', { timeout: 120
   assert.match(frames, /H001\.change_wow \[较上周同日:变化\] -17\.39\s?%/);
   const query = JSON.parse(await page.getByTestId('query').textContent());
   assert.deepEqual(
-    { kind: query.kind, version: query.version, indicators: query.indicators, compare: query.compare, period: query.period, format: query.format },
-    { kind: 'indicator', version: 1, indicators: ['H001'], compare: ['wow'], period: { mode: 'today' }, format: 'table' }
+    {
+      kind: query.kind,
+      version: query.version,
+      indicators: query.indicators,
+      compare: query.compare,
+      period: query.period,
+      format: query.format,
+    },
+    {
+      kind: 'indicator',
+      version: 1,
+      indicators: ['H001'],
+      compare: ['wow'],
+      period: { mode: 'today' },
+      format: 'table',
+    }
   );
-  await page.screenshot({ path: path.join(screens, 'editors-query.png'), fullPage: true });
+  await page.screenshot({ path: shot('editors-query'), fullPage: true });
   assert.deepEqual(errors, []);
 });
 
@@ -172,7 +244,10 @@ test('the editors speak English to who reads English', { timeout: 120_000 }, asy
   await page.getByTestId('ready').waitFor();
   await page.getByText('Indicators', { exact: true }).first().waitFor();
   await page.locator('input[role=combobox]#sanyi-query-indicators').fill('visits');
-  await page.getByRole('option', { name: /Outpatient and emergency visits/ }).first().waitFor();
-  await page.screenshot({ path: path.join(screens, 'editors-en.png'), fullPage: true });
+  await page
+    .getByRole('option', { name: /Outpatient and emergency visits/ })
+    .first()
+    .waitFor();
+  await page.screenshot({ path: shot('editors-en'), fullPage: true });
   assert.deepEqual(errors, []);
 });

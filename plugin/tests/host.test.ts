@@ -8,8 +8,13 @@ import path from 'node:path';
 import ts from 'typescript';
 
 const root = path.resolve(import.meta.dirname, '..');
-const allowed = JSON.parse(readFileSync(path.join(root, 'tests/exports-12.3.0.json'), 'utf8')) as Record<string, string[]>;
-const sources = readdirSync(path.join(root, 'src'), { recursive: true, encoding: 'utf8' }).filter((f) => /\.tsx?$/.test(f) && !/\.test\./.test(f));
+const allowed = JSON.parse(readFileSync(path.join(root, 'tests/exports-12.3.0.json'), 'utf8')) as Record<
+  string,
+  string[]
+>;
+const sources = readdirSync(path.join(root, 'src'), { recursive: true, encoding: 'utf8' }).filter(
+  (f) => /\.tsx?$/.test(f) && !/\.test\./.test(f)
+);
 
 /** Names that a source takes at run time from a package: not its types. */
 function imported(text: string): Array<{ from: string; name: string }> {
@@ -57,7 +62,12 @@ it('pins every @grafana package to one version', () => {
 
 it('plugin.json is what Grafana and the back end expect', () => {
   const plugin = JSON.parse(readFileSync(path.join(root, 'src/plugin.json'), 'utf8'));
-  expect(plugin).toMatchObject({ type: 'datasource', backend: true, executable: 'gpx_sanyi_lakehouse', dependencies: { grafanaDependency: '>=12.3.0' } });
+  expect(plugin).toMatchObject({
+    type: 'datasource',
+    backend: true,
+    executable: 'gpx_sanyi_lakehouse',
+    dependencies: { grafanaDependency: '>=12.3.0' },
+  });
   expect(readFileSync(path.join(root, 'pkg/lakehouse/datasource.go'), 'utf8')).toContain(`PluginID = "${plugin.id}"`);
   for (const logo of Object.values<string>(plugin.info.logos)) {
     expect(readFileSync(path.join(root, 'src', logo), 'utf8')).toContain('<svg');

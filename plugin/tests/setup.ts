@@ -17,5 +17,7 @@ Object.defineProperty(globalThis, 'matchMedia', {
 });
 // The comboboxes measure their texts.
 if (typeof HTMLCanvasElement !== 'undefined') {
-  HTMLCanvasElement.prototype.getContext = (() => ({ measureText: (text: string) => ({ width: text.length * 8 }) })) as never;
+  HTMLCanvasElement.prototype.getContext = (() => ({
+    measureText: (text: string) => ({ width: text.length * 8 }),
+  })) as never;
 }
