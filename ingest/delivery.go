@@ -27,7 +27,6 @@ type delivery struct {
 	index  int32
 	id     string // in this publication
 	jobs   []*job
-	groups map[string]string // named groups of the file pattern
 
 	due      time.Time
 	arrived  time.Time
@@ -128,11 +127,11 @@ func (st *sorter) take(m *landing.Member) {
 	}
 	d := st.byKey[key]
 	if d == nil {
-		d = &delivery{source: src, org: org, date: day, groups: groups, id: key}
+		d = &delivery{source: src, org: org, date: day, id: key}
 		st.byKey[key] = d
 		st.all = append(st.all, d)
 	}
-	j := &job{delivery: d, member: m, sum: sum, size: size}
+	j := &job{delivery: d, member: m, sum: sum, size: size, groups: groups}
 	j.counts.tables = map[string]int64{}
 	if slices.ContainsFunc(d.jobs, func(o *job) bool { return o.sum == sum }) {
 		return // the same bytes twice in one call

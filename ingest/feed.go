@@ -44,6 +44,7 @@ type job struct {
 	member   *landing.Member
 	sum      string // SHA-256 of the unpacked file
 	size     int64
+	groups   map[string]string // named groups of the file pattern
 
 	done     bool
 	err      error // why the file cannot be read (to its end)

@@ -130,8 +130,8 @@ func (s *Source) accept(j *job, missing []string, extra map[string]int64) error 
 // fileTable tells DuckDB what is known about each file: lineage, and what expressions may ask.
 func (p *pass) fileTable(ctx context.Context) error {
 	names := map[string]bool{}
-	for _, d := range p.deliveries {
-		for g := range d.groups {
+	for _, j := range p.jobs {
+		for g := range j.groups {
 			names[g] = true
 		}
 	}
@@ -151,7 +151,7 @@ func (p *pass) fileTable(ctx context.Context) error {
 		d := j.delivery
 		row := []any{int64(j.index), int64(d.index), d.id, text(d.org), text(d.day()), tail(j.member.Path, 200), d.source.ID}
 		for _, g := range groups {
-			row = append(row, text(d.groups[g]))
+			row = append(row, text(j.groups[g]))
 		}
 		fr.row(row...)
 	}
