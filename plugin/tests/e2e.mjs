@@ -163,7 +163,7 @@ test('a small figure is not shown and says why', { timeout: 120_000 }, async (t)
   const { text } = await dashboard(t);
   const table = await text('科室下钻');
   assert.match(table, /0900/);
-  assert.match(table, /例数过少,不显示/);
+  assert.match(table, /为保护隐私不显示/);
 });
 
 test('the drill-down shows one department', { timeout: 120_000 }, async (t) => {

@@ -219,7 +219,7 @@ func TestDepartmentsAreLabelledSeriesAndSmallOnesAreNotShown(t *testing.T) {
 		seen[name] = true
 		switch name {
 		case "0900":
-			if !math.IsNaN(number(value, i)) || !strings.Contains(note.At(i).(string), "例数过少") {
+			if !math.IsNaN(number(value, i)) || !strings.Contains(note.At(i).(string), "保护隐私") {
 				t.Errorf("0900: got %g %q, want null and why", number(value, i), note.At(i))
 			}
 		case "合计":
