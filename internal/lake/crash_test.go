@@ -93,6 +93,9 @@ func publishUntilKilled(ctx context.Context, dir string) error {
 			return err
 		}
 		fmt.Println(p.ID)
+		if os.Getenv("SANYI_TEST_POLITE") != "" { // lets another writer in: the lock knows no queue
+			time.Sleep(100 * time.Millisecond)
+		}
 	}
 }
 
@@ -105,7 +108,7 @@ type writer struct {
 
 func startWriter(t *testing.T, dir, crashAt string) *writer {
 	t.Helper()
-	w := &writer{cmd: exec.Command(os.Args[0], "-test.run=^$")}
+	w := &writer{cmd: exec.CommandContext(t.Context(), os.Args[0], "-test.run=^$")}
 	w.cmd.Env = append(os.Environ(), "SANYI_TEST_WRITER="+dir, "SANYI_TEST_CRASH="+crashAt)
 	w.cmd.Stderr = os.Stderr
 	out, err := w.cmd.StdoutPipe()
@@ -124,12 +127,20 @@ func startWriter(t *testing.T, dir, crashAt string) *writer {
 
 // end waits for the writer and reads what it told of.
 func (w *writer) end() {
-	for w.out.Scan() {
-		if id, err := strconv.ParseInt(w.out.Text(), 10, 64); err == nil {
-			w.last = id
-		}
+	for w.next() {
 	}
 	w.cmd.Wait() //nolint:errcheck // it was killed
+}
+
+// next waits until the writer tells of a publication; false: it has ended.
+func (w *writer) next() bool {
+	if !w.out.Scan() {
+		return false
+	}
+	if id, err := strconv.ParseInt(w.out.Text(), 10, 64); err == nil {
+		w.last = id
+	}
+	return true
 }
 
 func TestKilledWritersLeaveTheOldPublicationOrTheNew(t *testing.T) {
@@ -139,6 +150,7 @@ func TestKilledWritersLeaveTheOldPublicationOrTheNew(t *testing.T) {
 	h := newHouse(t)
 	dir := h.lake.Dir()
 	var told int64
+	took := 50 * time.Millisecond
 	for round := range 20 {
 		crashAt := ""
 		if round < 4 {
@@ -146,7 +158,11 @@ func TestKilledWritersLeaveTheOldPublicationOrTheNew(t *testing.T) {
 		}
 		w := startWriter(t, dir, crashAt)
 		if crashAt == "" {
-			time.Sleep(time.Duration(rand.IntN(250_000)) * time.Microsecond)
+			// Every other writer is let publish once; how long that took says how long a moment to kill at may be.
+			if start := time.Now(); round%2 == 0 && w.next() {
+				took = time.Since(start)
+			}
+			time.Sleep(time.Duration(rand.Int64N(2 * int64(took))))
 			if err := w.cmd.Process.Kill(); err != nil {
 				t.Fatal(err)
 			}
@@ -184,8 +200,11 @@ func TestTwoProcessesPublishInTurn(t *testing.T) {
 		t.Skip("starts processes")
 	}
 	h := newHouse(t)
+	t.Setenv("SANYI_TEST_POLITE", "1")
 	a, b := startWriter(t, h.lake.Dir(), ""), startWriter(t, h.lake.Dir(), "")
-	time.Sleep(1500 * time.Millisecond)
+	if !a.next() || !b.next() { // both got the lock
+		t.Error("a writer ended by itself")
+	}
 	for _, w := range []*writer{a, b} {
 		if err := w.cmd.Process.Kill(); err != nil {
 			t.Fatal(err)

@@ -103,7 +103,7 @@ func Create(ctx context.Context, dir string, opts CreateOptions) (*Lake, error) 
 }
 
 func chooseKey(dir string, opts CreateOptions) (KeyRef, error) {
-	file, recorded := opts.KeyFile, ""
+	file, recorded := opts.KeyFile, opts.KeyFile
 	if file == "" {
 		file, recorded = dir+".key", filepath.Join("..", filepath.Base(dir)+".key")
 	} else {
@@ -127,8 +127,8 @@ func chooseKey(dir string, opts CreateOptions) (KeyRef, error) {
 		return KeyRef{}, fmt.Errorf("key file %s: %w", file, err)
 	}
 	k := Key{Algorithm: opts.Pseudonym, secret: secret}
-	print := k.fingerprint()
-	return KeyRef{ID: "k" + print[:8], File: recorded, Algorithm: opts.Pseudonym, Fingerprint: print}, nil
+	fingerprint := k.fingerprint()
+	return KeyRef{ID: "k" + fingerprint[:8], File: recorded, Algorithm: opts.Pseudonym, Fingerprint: fingerprint}, nil
 }
 
 func createCatalog(ctx context.Context, dir, id string) error {

@@ -59,8 +59,8 @@ columns:
   - {id: 2, name: stat_month, title: {zh: 月, en: month}, type: varchar(7), sensitivity: O}
 `
 
-func contracts(t testing.TB, texts ...string) *schema.Set {
-	t.Helper()
+func contracts(tb testing.TB, texts ...string) *schema.Set {
+	tb.Helper()
 	layer := fstest.MapFS{}
 	for _, text := range texts {
 		name, _, _ := strings.Cut(strings.TrimPrefix(text, "table: "), "\n")
@@ -68,7 +68,7 @@ func contracts(t testing.TB, texts ...string) *schema.Set {
 	}
 	set, err := schema.Load(layer)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return set
 }
@@ -86,7 +86,7 @@ func newHouse(t *testing.T) house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { l.Close() }) //nolint:errcheck // test
+	t.Cleanup(func() { l.Close() })
 	return furnished(t, l)
 }
 
@@ -181,8 +181,10 @@ func (h house) deliver(s *Staging, delivery string, n int, day string) DataFile 
 		err = s.Add(h.visit, f)
 	}
 	if err == nil {
-		err = s.Record(Load{File: delivery + ".csv", Delivery: delivery, Org: "O", Source: "visits", Date: day, Status: Arrived,
-			Records: int64(n), Loaded: int64(n), Tables: map[string]int64{h.visit.Name: int64(n)}})
+		err = s.Record(Load{
+			File: delivery + ".csv", Delivery: delivery, Org: "O", Source: "visits", Date: day, Status: Arrived,
+			Records: int64(n), Loaded: int64(n), Tables: map[string]int64{h.visit.Name: int64(n)},
+		})
 	}
 	if err != nil {
 		h.Fatal(err)
@@ -343,7 +345,7 @@ func TestAPublicationThatLosesOrDoublesARecordIsRefused(t *testing.T) {
 		do   func(h house, s *Staging, base DataFile) error
 		want string
 	}{
-		{"a record is read and forgotten", func(h house, s *Staging, _ DataFile) error {
+		{"a record is read and forgotten", func(_ house, s *Staging, _ DataFile) error {
 			return s.Record(Load{File: "x.csv", Delivery: "x", Status: Arrived, Records: 10, Loaded: 8, Quarantined: 1})
 		}, "10 records were read"},
 		{"a row is lost between ledger and file", func(h house, s *Staging, _ DataFile) error {
@@ -380,14 +382,14 @@ func TestAPublicationThatLosesOrDoublesARecordIsRefused(t *testing.T) {
 			f, err := write(s, h.visit, days("x", 1, "2025-03-07"))
 			return errors.Join(err, s.Add(h.visit, f))
 		}, "its files hold 1"},
-		{"a load speaks of rows that nobody wrote", func(h house, s *Staging, _ DataFile) error {
+		{"a load speaks of rows that nobody wrote", func(_ house, s *Staging, _ DataFile) error {
 			return s.Record(Load{File: "x.csv", Delivery: "x", Status: Arrived, Records: 1, Loaded: 1, Tables: map[string]int64{"dim_place": 1}})
 		}, "table dim_place: delivery x"},
-		{"a superseded delivery stays in its file", func(h house, s *Staging, _ DataFile) error {
+		{"a superseded delivery stays in its file", func(_ house, s *Staging, _ DataFile) error {
 			s.Supersede("base")
 			return nil
 		}, "20 replaced"},
-		{"an old file shrinks on the disk", func(h house, s *Staging, base DataFile) error {
+		{"an old file shrinks on the disk", func(h house, _ *Staging, base DataFile) error {
 			return writeParquet(base.Path, h.visit, days("base", 19, "2025-03-05"))
 		}, "footer 19 rows"},
 		{"a missing delivery has records", func(h house, s *Staging, _ DataFile) error {

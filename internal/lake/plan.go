@@ -65,11 +65,10 @@ func readPlan(ctx context.Context, name, location string) (*plan, error) {
 	p.metadata = append(p.metadata, localPath(snapshot.ManifestList))
 	for _, m := range manifests {
 		p.metadata = append(p.metadata, localPath(m.FilePath()))
-		entries, err := m.FetchEntries(f, true)
-		if err != nil {
-			return nil, fmt.Errorf("table %s: manifest: %w", name, err)
-		}
-		for _, e := range entries {
+		for e, err := range m.Entries(f, true) {
+			if err != nil {
+				return nil, fmt.Errorf("table %s: manifest: %w", name, err)
+			}
 			d := e.DataFile()
 			if d.ContentType() != iceberg.EntryContentData {
 				return nil, fault.New(fault.Invalid, "table %s: snapshot %d has delete files, written by another program; rewrite the table copy-on-write", name, snapshot.SnapshotID)
@@ -247,7 +246,7 @@ func footer(path string) (rows, size int64, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	defer f.Close() //nolint:errcheck // read only
+	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
 		return 0, 0, err

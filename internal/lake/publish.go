@@ -323,7 +323,7 @@ func (s *Staging) insertFiles(ctx context.Context, tx *sql.Tx, name string) erro
 	if err != nil {
 		return err
 	}
-	defer stmt.Close() //nolint:errcheck // the transaction's fate says it all
+	defer stmt.Close()
 	for path, f := range s.tables[name].added {
 		rel := strings.TrimPrefix(path, s.lake.Warehouse()+"/")
 		for delivery, n := range f.Deliveries {

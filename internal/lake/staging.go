@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -363,7 +364,7 @@ func (s *Staging) stageTable(ctx context.Context, name string, st *stagedTable) 
 		add = append(add, d)
 	}
 	tx := base.NewTransaction()
-	props := iceberg.Properties{"publication-id": fmt.Sprint(s.Publication())}
+	props := iceberg.Properties{"publication-id": strconv.FormatInt(s.Publication(), 10)}
 	if err := tx.ReplaceDataFilesWithDataFiles(ctx, remove, add, props, table.WithoutDuplicateCheck()); err != nil {
 		return fmt.Errorf("table %s: %w", name, err)
 	}

@@ -123,7 +123,7 @@ func readLines(name string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close() //nolint:errcheck // read only
+	defer f.Close()
 	var out []string
 	for s := bufio.NewScanner(f); s.Scan(); {
 		if s.Text() != "" {

@@ -67,7 +67,7 @@ func Open(l *lake.Lake, set *schema.Set, opts Options) (*Engine, error) {
 	if opts.MemoryLimit != "" {
 		settings = append([]string{"SET memory_limit = " + quoteText(opts.MemoryLimit)}, settings...)
 	}
-	db, err := openMemory(settings)
+	db, err := openMemory(context.Background(), settings) // of the instance, not of a question
 	if err != nil {
 		return nil, err
 	}
@@ -79,14 +79,14 @@ func Open(l *lake.Lake, set *schema.Set, opts Options) (*Engine, error) {
 }
 
 // openMemory starts an in-memory DuckDB with settings of the whole instance.
-func openMemory(settings []string) (*sql.DB, error) {
+func openMemory(ctx context.Context, settings []string) (*sql.DB, error) {
 	connector, err := duck.NewConnector("", nil)
 	if err != nil {
 		return nil, fmt.Errorf("duckdb: %w", err)
 	}
 	db := sql.OpenDB(connector)
 	for _, s := range settings {
-		if _, err := db.Exec(s); err != nil {
+		if _, err := db.ExecContext(ctx, s); err != nil {
 			return nil, errors.Join(fmt.Errorf("duckdb: %s: %w", s, err), db.Close())
 		}
 	}

@@ -27,7 +27,7 @@ var forbidden = map[string]bool{
 
 // parser is a DuckDB that holds nothing and can reach nothing: it only turns texts into trees.
 var parser = sync.OnceValues(func() (*sql.DB, error) {
-	return openMemory([]string{
+	return openMemory(context.Background(), []string{
 		"SET threads = 1", "SET autoinstall_known_extensions = false", "SET autoload_known_extensions = false", "SET enable_external_access = false",
 		"SET lock_configuration = true",
 	})

@@ -39,7 +39,7 @@ func OpenLoader(ctx context.Context, opts LoaderOptions) (*Loader, error) {
 	if opts.Threads <= 0 {
 		opts.Threads = runtime.GOMAXPROCS(0)
 	}
-	db, err := openMemory([]string{
+	db, err := openMemory(ctx, []string{
 		fmt.Sprintf("SET threads = %d", opts.Threads),
 		"SET memory_limit = " + quoteText(opts.MemoryLimit),
 		"SET temp_directory = " + quoteText(opts.Work),

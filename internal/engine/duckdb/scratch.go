@@ -33,7 +33,7 @@ var _ engine.Engine = (*Scratch)(nil)
 
 // NewScratch makes an engine in which every table of the set exists and is empty.
 func NewScratch(ctx context.Context, set *schema.Set) (*Scratch, error) {
-	db, err := openMemory([]string{
+	db, err := openMemory(ctx, []string{
 		"SET threads = 1", "SET TimeZone = 'Asia/Shanghai'", "SET autoinstall_known_extensions = false", "SET autoload_known_extensions = false",
 		"SET enable_external_access = false", "SET lock_configuration = true",
 	})

@@ -93,6 +93,7 @@ func Rows() map[string][]map[string]any {
 
 // Run is the exam. The engine holds Rows in Contracts.
 func Run(t *testing.T, e engine.Engine) {
+	t.Helper()
 	whole := []engine.Use{{Table: "exam_stay"}, {Table: "exam_place"}, {Table: "exam_none"}}
 	for _, c := range []struct {
 		name, sql string
@@ -100,18 +101,25 @@ func Run(t *testing.T, e engine.Engine) {
 		want      string
 	}{
 		{"counts and money", "SELECT count(*), sum(total_fee), sum(los) FROM exam_stay", nil, "200|197908.2|1574"},
-		{"types", "SELECT typeof(stay_id), typeof(discharge_date), typeof(discharge_time), typeof(total_fee), typeof(los), typeof(person_no), typeof(score), typeof(died) FROM exam_stay LIMIT 1", nil,
-			"VARCHAR|DATE|TIMESTAMP|DECIMAL(16,2)|INTEGER|BIGINT|DOUBLE|BOOLEAN"},
+		{
+			"types", "SELECT typeof(stay_id), typeof(discharge_date), typeof(discharge_time), typeof(total_fee), typeof(los), typeof(person_no), typeof(score), typeof(died) FROM exam_stay LIMIT 1", nil,
+			"VARCHAR|DATE|TIMESTAMP|DECIMAL(16,2)|INTEGER|BIGINT|DOUBLE|BOOLEAN",
+		},
 		{"a sum beyond 64 bits", "SELECT sum(person_no) FROM exam_stay", nil, "922337203685477580800"},
-		{"values as they are", "SELECT discharge_date, discharge_time, total_fee, los, score, died FROM exam_stay WHERE stay_id = $1", []any{"S0050"},
-			"2024-12-21|2024-12-21 02:30:00|1050.5|16|6.25|true"},
+		{
+			"values as they are", "SELECT discharge_date, discharge_time, total_fee, los, score, died FROM exam_stay WHERE stay_id = $1",
+			[]any{"S0050"},
+			"2024-12-21|2024-12-21 02:30:00|1050.5|16|6.25|true",
+		},
 		{"nulls", "SELECT count(*), count(total_fee), count(died) FROM exam_stay WHERE total_fee IS NULL OR died IS NULL", nil, "20|0|0"},
 		{"missing is null, not zero", "SELECT total_fee FROM exam_stay WHERE stay_id = 'S0009'", nil, "(null)"},
 		{"a table without data", "SELECT count(*), sum(total_fee), min(discharge_date) FROM exam_none", nil, "0|(null)|(null)"},
 		{"and its types", "SELECT typeof(total_fee), typeof(_src_row) FROM (SELECT total_fee, _src_row FROM exam_none UNION ALL SELECT NULL, NULL)", nil, "DECIMAL(16,2)|BIGINT"},
 		{"no rows", "SELECT stay_id, los FROM exam_stay WHERE los > 1000", nil, ""},
-		{"join, chinese and quotes", "SELECT org_name, count(*) FROM exam_stay JOIN exam_place USING (org_code) WHERE org_name IS NOT NULL GROUP BY ALL ORDER BY 2, 1", nil,
-			"O'Brien 中医院|67\n县人民医院|67"},
+		{
+			"join, chinese and quotes", "SELECT org_name, count(*) FROM exam_stay JOIN exam_place USING (org_code) WHERE org_name IS NOT NULL GROUP BY ALL ORDER BY 2, 1", nil,
+			"O'Brien 中医院|67\n县人民医院|67",
+		},
 		{"a text argument", "SELECT count(*) FROM exam_place WHERE org_name = $1", []any{"O'Brien 中医院"}, "1"},
 		{"a day as argument", "SELECT count(*) FROM exam_stay WHERE discharge_date >= $1 AND discharge_date < $2", []any{day("2024-12-01"), day("2025-01-01")}, "31"},
 		{"a day in another zone", "SELECT count(*) FROM exam_stay WHERE discharge_date = $1", []any{day("2024-12-01").In(time.FixedZone("CST", 8*3600)).Add(-8 * time.Hour)}, "1"},
@@ -189,6 +197,7 @@ func cell(a arrow.Array, row int) string {
 
 // pruning asks for every interval of a grid twice: with the interval told to the engine, and without.
 func pruning(t *testing.T, e engine.Engine) {
+	t.Helper()
 	var edges []time.Time
 	for at := day("2024-10-20"); at.Before(day("2025-06-10")); at = at.AddDate(0, 0, 23) {
 		edges = append(edges, at, time.Date(at.Year(), at.Month(), 1, 0, 0, 0, 0, time.UTC))
@@ -216,6 +225,7 @@ func pruning(t *testing.T, e engine.Engine) {
 }
 
 func capped(t *testing.T, e engine.Engine) {
+	t.Helper()
 	s := engine.Statement{SQL: "SELECT stay_id FROM exam_stay", Uses: []engine.Use{{Table: "exam_stay"}}, MaxRows: 200}
 	if n := strings.Count(ask(t, e, s), "\n") + 1; n != 200 {
 		t.Errorf("at the cap: got %d rows, want 200", n)
@@ -227,6 +237,7 @@ func capped(t *testing.T, e engine.Engine) {
 }
 
 func cancelled(t *testing.T, e engine.Engine) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	start := time.Now()
@@ -244,6 +255,7 @@ func cancelled(t *testing.T, e engine.Engine) {
 
 // outlive keeps the batches of one answer while others are computed: memory that the engine took back would show.
 func outlive(t *testing.T, e engine.Engine, uses []engine.Use) {
+	t.Helper()
 	res, err := e.Run(t.Context(), engine.Statement{SQL: "SELECT stay_id || '-a string too long to be inlined' FROM exam_stay ORDER BY 1", Uses: uses})
 	if err != nil {
 		t.Fatal(err)
@@ -258,6 +270,7 @@ func outlive(t *testing.T, e engine.Engine, uses []engine.Use) {
 }
 
 func together(t *testing.T, e engine.Engine, uses []engine.Use) {
+	t.Helper()
 	errs := make(chan error)
 	const askers = 8
 	for i := range askers {
