@@ -51,6 +51,9 @@ func (s *simulation) run(ctx context.Context, log *slog.Logger) error {
 		if err := s.night(d); err != nil {
 			return err
 		}
+		if d%30 == 0 {
+			s.tally.forget(d)
+		}
 		if log != nil {
 			log.Debug("night written", "date", d.iso(), "files", s.tally.files, "records", s.tally.records.Read)
 		}

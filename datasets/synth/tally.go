@@ -224,12 +224,24 @@ func (t *tally) stay(s *stay) {
 	t.readmission(s, groups, eligible)
 }
 
+// readmissionSpan is longer than the longest stay and its 30 days: older discharges can be followed by nothing new.
+const readmissionSpan = 120
+
+// forget drops discharges that nothing can follow any more.
+func (t *tally) forget(today day) {
+	for who, marks := range t.stays {
+		if today-marks[len(marks)-1].discharge.day() > readmissionSpan {
+			delete(t.stays, who)
+		}
+	}
+}
+
 // readmission marks discharges that another stay of the same person follows within 30 days, whichever is told first.
 func (t *tally) readmission(s *stay, groups []group, eligible bool) {
 	now := stayMark{admit: s.admit, discharge: s.discharge, groups: groups, eligible: eligible}
 	kept := t.stays[s.who.number][:0]
 	for _, old := range t.stays[s.who.number] {
-		if s.discharge.day()-old.discharge.day() > 120 { // longer than the longest stay and its 30 days
+		if s.discharge.day()-old.discharge.day() > readmissionSpan {
 			continue
 		}
 		t.followed(&old, now)
