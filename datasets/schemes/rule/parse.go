@@ -196,7 +196,7 @@ func (p *parser) codes(where Position) (Expr, error) {
 		list.MDC = true
 	case p.tok == "valid" && !where.Diagnosis():
 		list.Valid = true
-	case p.kind == 'w':
+	case p.kind == 'w' && p.tok != "mdc" && p.tok != "valid":
 		adrg, no, found := strings.Cut(p.tok, ".")
 		switch {
 		case found && no != "":

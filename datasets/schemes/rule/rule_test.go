@@ -38,7 +38,7 @@ func TestAMistakeIsNamedWithItsColumn(t *testing.T) {
 		"PDX(1) &":              "column 9",
 		"PDX(1) POP(1)":         "column 8",
 		"PDY(1)":                "column 1",
-		"WT~5":                  "column 3",
+		"WT~5":                  "want = < <= > >= or IN after WT",
 		"LOS IN 7..3":           "IN a..b",
 		"POP('96":               "quote is not closed",
 		"PDX(valid)":            "want a list",
