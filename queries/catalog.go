@@ -42,6 +42,7 @@ type Catalog struct {
 	set        *schema.Set
 	measures   map[string]*Measure
 	indicators map[string]*Indicator
+	base       *index // of a first layer that is decoded on demand; nil where everything is
 }
 
 // Load reads the definitions of the layers, later ones over earlier ones; redefining an id needs replaces:. All faults
@@ -52,8 +53,13 @@ func Load(set *schema.Set, layers ...fs.FS) (*Catalog, error) {
 	for i, layer := range layers {
 		faults = append(faults, c.read(layer, i)...)
 	}
+	return c.finish(faults)
+}
+
+// finish types the measures and links the indicators that were read.
+func (c *Catalog) finish(faults []error) (*Catalog, error) {
 	for _, m := range c.Measures() {
-		faults = append(faults, m.prepare(set))
+		faults = append(faults, m.prepare(c.set))
 	}
 	for _, x := range c.Indicators() {
 		if err := x.prepare(); err != nil {
@@ -198,7 +204,7 @@ func (c *Catalog) read(layer fs.FS, level int) []error {
 			continue
 		}
 		for _, m := range ms {
-			_, known := c.measures[m.ID]
+			known := c.knowsMeasure(m.ID)
 			if note("measure", m.ID, file, m.At.Line, m.Replaces, known && level > 0) {
 				c.measures[m.ID] = m
 			}
@@ -210,7 +216,7 @@ func (c *Catalog) read(layer fs.FS, level int) []error {
 			faults = append(faults, err)
 			continue
 		}
-		_, known := c.indicators[x.ID]
+		known := c.knowsIndicator(x.ID)
 		if note("indicator", x.ID, file, x.At.Line, x.Replaces, known && level > 0) {
 			c.indicators[x.ID] = x
 		}
