@@ -100,16 +100,12 @@ func (s *Set) add(t *Table, inLayer map[string]string) error {
 // Parse reads one contract and checks everything that can be checked without the other tables.
 func Parse(file string, text []byte) (*Table, error) {
 	t := &Table{File: file, Text: string(text)}
-	doc := &yaml.Node{}
-	if err := yaml.Unmarshal(text, doc); err != nil {
-		return nil, yamlFault(file, err)
-	}
 	dec := yaml.NewDecoder(bytes.NewReader(text))
 	dec.KnownFields(true)
 	if err := dec.Decode(t); err != nil {
 		return nil, yamlFault(file, err)
 	}
-	p := &parsing{table: t, doc: doc}
+	p := &parsing{table: t}
 	p.identity()
 	p.columns()
 	p.named()
@@ -136,7 +132,8 @@ func yamlFault(file string, err error) error {
 	return errors.Join(out...)
 }
 
-// parsing is one contract being checked: doc knows the lines.
+// parsing is one contract being checked. doc knows the lines; it is read at the first fault, since parsing the text
+// once more would double the time that every command takes to start.
 type parsing struct {
 	table  *Table
 	doc    *yaml.Node
@@ -146,10 +143,19 @@ type parsing struct {
 // fail reports a fault at the line where a path of keys and indexes leads.
 func (p *parsing) fail(at []any, format string, args ...any) {
 	line := 1
-	if n := find(p.doc, at); n != nil {
+	if n := p.node(at); n != nil {
 		line = n.Line
 	}
 	p.faults = append(p.faults, fmt.Errorf("%s:%d: table %s: %s", p.table.File, line, p.table.Name, fmt.Sprintf(format, args...)))
+}
+
+// node is the place in the document where a path of keys and indexes leads.
+func (p *parsing) node(at []any) *yaml.Node {
+	if p.doc == nil {
+		p.doc = &yaml.Node{}
+		_ = yaml.Unmarshal([]byte(p.table.Text), p.doc) // it was decoded before
+	}
+	return find(p.doc, at)
 }
 
 // find goes down from a document by keys (string) and indexes (int), as far as it can.
@@ -324,19 +330,9 @@ func (p *parsing) checks() {
 		if _, ok := t.Column(c.Column); c.Column != "" && !ok {
 			p.fail(at, "check %s: no column %s", c.ID, c.Column)
 		}
-		pos := expr.Pos{File: t.File, Line: 1, Col: 1}
-		if n := find(p.doc, append(slices.Clone(at), "expr")); n != nil {
-			pos.Line, pos.Col = n.Line, n.Column
-			if n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) != 0 {
-				pos.Col++
-			}
-		}
-		parsed, err := expr.Parse(c.Expr, pos)
-		if err == nil {
-			err = expr.Condition(parsed, t.Resolver())
-		}
-		if err == nil && expr.HasAggregate(parsed) {
-			err = &expr.Error{At: pos, Msg: "a check looks at one row; no aggregates"}
+		parsed, err := check(c.Expr, expr.Pos{File: t.File, Line: 1, Col: 1}, t)
+		if err != nil { // once more, now with the place where it stands
+			parsed, err = check(c.Expr, p.textAt(append(slices.Clone(at), "expr")), t)
 		}
 		if err != nil {
 			p.faults = append(p.faults, err)
@@ -352,6 +348,30 @@ func (p *parsing) checks() {
 	for i := range t.Checks {
 		one(&t.Checks[i], "checks", i)
 	}
+}
+
+// check parses and types the text of a check.
+func check(text string, pos expr.Pos, t *Table) (expr.Node, error) {
+	parsed, err := expr.Parse(text, pos)
+	if err == nil {
+		err = expr.Condition(parsed, t.Resolver())
+	}
+	if err == nil && expr.HasAggregate(parsed) {
+		err = &expr.Error{At: pos, Msg: "a check looks at one row; no aggregates"}
+	}
+	return parsed, err
+}
+
+// textAt is where a scalar's text begins.
+func (p *parsing) textAt(at []any) expr.Pos {
+	pos := expr.Pos{File: p.table.File, Line: 1, Col: 1}
+	if n := p.node(at); n != nil {
+		pos.Line, pos.Col = n.Line, n.Column
+		if n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) != 0 {
+			pos.Col++
+		}
+	}
+	return pos
 }
 
 // link checks what a contract says of other tables.

@@ -88,7 +88,11 @@ func (f *queryFlags) run(ctx context.Context, stdout io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = first(err, l.Close()) }()
-	set, catalog, err := definitions(append(l.Config().Overlays, f.overlays...))
+	set, layers, err := layersOf(append(l.Config().Overlays, f.overlays...))
+	if err != nil {
+		return err
+	}
+	catalog, err := queries.LoadFor(set, f.req.Indicators, layers...)
 	if err != nil {
 		return err
 	}
@@ -208,6 +212,19 @@ func (f *queryFlags) write(w io.Writer, a *queries.Answer, c *queries.Catalog) e
 
 // definitions loads contracts, measures and indicators: the shipped ones, then each overlay's.
 func definitions(overlays []string) (*schema.Set, *queries.Catalog, error) {
+	set, questions, err := layersOf(overlays)
+	if err != nil {
+		return nil, nil, err
+	}
+	c, err := queries.Load(set, questions...)
+	if err != nil {
+		return nil, nil, err
+	}
+	return set, c, nil
+}
+
+// layersOf loads the contracts and says where measures and indicators are: the shipped ones, then each overlay's.
+func layersOf(overlays []string) (*schema.Set, []fs.FS, error) {
 	contracts, questions := []fs.FS{schema.Shipped()}, []fs.FS{queries.Shipped()}
 	for _, dir := range overlays {
 		if info, err := os.Stat(dir); err != nil || !info.IsDir() {
@@ -219,11 +236,7 @@ func definitions(overlays []string) (*schema.Set, *queries.Catalog, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	c, err := queries.Load(set, questions...)
-	if err != nil {
-		return nil, nil, err
-	}
-	return set, c, nil
+	return set, questions, nil
 }
 
 // first is the first error that is one.
