@@ -31,14 +31,6 @@ func serveE01(t *testing.T) served {
 	}
 	dir := t.TempDir()
 	s := served{lake: filepath.Join(dir, "lake")}
-	var rows bytes.Buffer
-	if err := servetest.WriteRows(&rows); err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(dir, "visits.ndjson")
-	if err := os.WriteFile(file, rows.Bytes(), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	sanyi := func(args ...string) string {
 		var out, errs bytes.Buffer
 		if code := run(t.Context(), args, strings.NewReader(""), &out, &errs); code != 0 {
@@ -47,7 +39,17 @@ func serveE01(t *testing.T) served {
 		return strings.TrimSpace(out.String())
 	}
 	sanyi("init", s.lake)
-	sanyi("ingest", "--lake", s.lake, "--table", "fact_outp_visit", "--relaxed", file)
+	for table, write := range map[string]func(io.Writer) error{"dim_dept": servetest.WriteDepartments, "fact_outp_visit": servetest.WriteRows} {
+		var rows bytes.Buffer
+		if err := write(&rows); err != nil {
+			t.Fatal(err)
+		}
+		file := filepath.Join(dir, table+".ndjson")
+		if err := os.WriteFile(file, rows.Bytes(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		sanyi("ingest", "--lake", s.lake, "--table", table, "--relaxed", file)
+	}
 	s.whole = sanyi("serve", "token", "add", "--lake", s.lake, "--name", "commission", "--scope", "whole")
 	s.other = sanyi("serve", "token", "add", "--lake", s.lake, "--name", "elsewhere", "--scope", "org:H0002")
 	f := serveFlags{lakeFlags: lakeFlags{dir: s.lake}, deadline: time.Minute, connections: 2}
@@ -133,11 +135,14 @@ func TestServeAnswersE01FromARealLake(t *testing.T) {
 		}
 	})
 	t.Run("small figures stay hidden although the caller asks for less hiding", func(t *testing.T) {
-		_, rows := s.ask(t, s.whole, e01+`,"by":["dept"],"min_cell":1}`)
+		_, rows := s.ask(t, s.whole, e01+`,"by":["dept"],"names":true,"min_cell":1}`)
 		seen := false
 		for _, r := range rows {
 			if r["dept"] == "0900" && r["indicator"] == "H001" {
 				seen = true
+				if r["name_dept"] != "儿科" {
+					t.Errorf("name: got %v, want 儿科", r["name_dept"])
+				}
 				if r["value"] != nil || r["base_wow"] != nil || r["suppressed"] != true {
 					t.Errorf("0900: got %v, want it suppressed", r)
 				}

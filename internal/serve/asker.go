@@ -92,7 +92,16 @@ func (s *Lake) Ask(ctx context.Context, r *api.Request, scope queries.Scope) (*a
 	if !req.Now.IsZero() {
 		now = s.wall(req.Now)
 	}
-	return s.travelling(a, now), nil
+	out := s.travelling(a, now)
+	if r.Names {
+		out.Names = map[string]map[string]string{}
+		for _, dim := range out.By {
+			if out.Names[dim], err = s.names(ctx, out, dim); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return out, nil
 }
 
 // travelling writes the catalogue's answer in the doors' words.

@@ -228,7 +228,7 @@ const replaceVariables: InterpolateFunction = (text, scoped) => {
   const context = scoped?.__dataContext?.value as { field: Field; rowIndex?: number } | undefined;
   return context?.rowIndex === undefined
     ? text
-    : text.replace('${__value.text}', shown(context.field, context.rowIndex));
+    : text.replace('${__value.raw}', String(context.field.values[context.rowIndex]));
 };
 
 /** JSON has no minus infinity: the lowest step of a dashboard's thresholds is null. */

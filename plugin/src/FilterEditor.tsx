@@ -2,13 +2,13 @@ import { Combobox, IconButton, InlineField, InlineFieldRow, MultiCombobox } from
 
 import { labels } from '@/labels';
 import { t, titleOf } from '@/language';
-import { type Named } from '@/types';
+import { type DimensionValue, type Named } from '@/types';
 
 interface Props {
   dimension: string;
   values: string[];
   dimensions: Named[];
-  loadValues: (dimension: string) => Promise<string[]>;
+  loadValues: (dimension: string) => Promise<DimensionValue[]>;
   onChange: (dimension: string, values: string[]) => void;
   onRemove: () => void;
 }
@@ -18,7 +18,9 @@ export function FilterEditor({ dimension, values, dimensions, loadValues, onChan
   const known = dimensions.map((d) => ({ value: d.id, label: titleOf(d.title) || d.id, description: d.id }));
   const search = async (text: string) => {
     const found = await loadValues(dimension).catch(() => []);
-    return found.filter((v) => v.toLowerCase().includes(text.toLowerCase())).map((value) => ({ value, label: value }));
+    return found
+      .filter((v) => `${v.value} ${v.text}`.toLowerCase().includes(text.toLowerCase()))
+      .map((v) => ({ value: v.value, label: v.text, description: v.text === v.value ? undefined : v.value }));
   };
   return (
     <InlineFieldRow>

@@ -70,10 +70,15 @@ describe('dashboard variables', () => {
     const asked: unknown[] = [];
     ds.getResource = (async (path: string, params: unknown) => {
       asked.push([path, params]);
-      return { values: ['0300', '0400'] };
+      return {
+        values: [
+          { value: '0300', text: '内科' },
+          { value: '0400', text: '0400' },
+        ],
+      };
     }) as typeof ds.getResource;
     expect(await ds.metricFindQuery(' values( H001 , dept ) ')).toEqual([
-      { text: '0300', value: '0300' },
+      { text: '内科', value: '0300' },
       { text: '0400', value: '0400' },
     ]);
     expect(asked).toEqual([['values', { indicator: 'H001', dimension: 'dept' }]]);

@@ -8,7 +8,7 @@ import { DataSourceWithBackend, getTemplateSrv } from '@grafana/runtime';
 
 import { titleOf, viewerLanguage } from '@/language';
 import { migrate } from '@/migrate';
-import { type Catalog, DEFAULT_QUERY, type SanyiOptions, type SanyiQuery } from '@/types';
+import { type Catalog, DEFAULT_QUERY, type DimensionValue, type SanyiOptions, type SanyiQuery } from '@/types';
 
 /**
  * Values that mean no filter at all: what a variable with “All” sends (so that rows without a value count too), and
@@ -63,8 +63,8 @@ export class SanyiDataSource extends DataSourceWithBackend<SanyiQuery, SanyiOpti
     return this.loading;
   }
 
-  async getValues(indicator: string, dimension: string): Promise<string[]> {
-    const found = await this.getResource<{ values: string[] }>('values', { indicator, dimension });
+  async getValues(indicator: string, dimension: string): Promise<DimensionValue[]> {
+    const found = await this.getResource<{ values: DimensionValue[] }>('values', { indicator, dimension });
     return found.values;
   }
 
@@ -78,7 +78,7 @@ export class SanyiDataSource extends DataSourceWithBackend<SanyiQuery, SanyiOpti
       return catalog.indicators.map((i) => ({ text: `${i.id} ${titleOf(i.title)}`, value: i.id }));
     }
     if (call?.[1] === 'values' && call[2] && call[3]) {
-      return (await this.getValues(call[2], call[3])).map((text) => ({ text, value: text }));
+      return this.getValues(call[2], call[3]);
     }
     return [];
   }

@@ -65,6 +65,12 @@ export interface Named {
   title: Text;
 }
 
+/** A value of a dimension and what people call it. */
+export interface DimensionValue {
+  value: string;
+  text: string;
+}
+
 export interface Indicator extends Named {
   meaning: Text;
   unit: string;

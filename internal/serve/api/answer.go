@@ -13,6 +13,8 @@ type Answer struct {
 	By          []string // dimensions in the order asked; each is a column
 	Compare     []string // comparisons in the order asked; each makes base_, change_, points_ and base_period_
 	Rows        []Row
+
+	Names map[string]map[string]string // dimension → code → what it is called; not nil: each dimension has a column name_<dimension>
 }
 
 // Row is one figure. Nil means that there is none: nothing was delivered, the base is missing, or it is suppressed.
@@ -45,6 +47,11 @@ type Compared struct {
 // Columns are the names of the answer's columns, in order, for every format.
 func (a *Answer) Columns() []string {
 	cols := append([]string{"indicator", "period", "period_start"}, a.By...)
+	if a.Names != nil {
+		for _, dim := range a.By {
+			cols = append(cols, "name_"+dim)
+		}
+	}
 	cols = append(cols, "total", "value", "numerator", "denominator", "unit")
 	for _, c := range a.Compare {
 		cols = append(cols, "base_"+c, "change_"+c, "points_"+c, "base_period_"+c)
@@ -79,6 +86,12 @@ func (r *Row) cell(column int, a *Answer) any {
 		return nil
 	}
 	column -= len(a.By)
+	if a.Names != nil {
+		if column < len(a.By) {
+			return a.nameOf(r, a.By[column])
+		}
+		column -= len(a.By)
+	}
 	switch column {
 	case 0:
 		return r.Total
@@ -117,6 +130,15 @@ func (r *Row) cell(column int, a *Answer) any {
 		}
 		return r.At
 	}
+}
+
+func (a *Answer) nameOf(r *Row, dim string) any {
+	if code := r.Dims[dim]; code != nil {
+		if name, ok := a.Names[dim][*code]; ok {
+			return name
+		}
+	}
+	return nil
 }
 
 // MarshalJSON writes the command line contract's shape: {"publication", "rows": [{…}]}, a missing value as null.

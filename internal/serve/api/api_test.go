@@ -98,6 +98,26 @@ func TestAnswerIsAnArrowStreamWithTypedColumns(t *testing.T) {
 	}
 }
 
+func TestNamesOfCodesHaveColumnsOfTheirOwn(t *testing.T) {
+	answer, zone := visits(t)
+	answer.Names = map[string]map[string]string{"dept_code": {"=A1": "内科"}}
+	text, err := json.Marshal(answer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`"dept_code":"=A1","name_dept_code":"内科","total":[],"value":3671`, `"dept_code":null,"name_dept_code":null,"total":["dept_code"]`} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("got %s, want %s", text, want)
+		}
+	}
+	fields := answer.ArrowSchema(zone).Fields()
+	for i, want := range map[int]string{4: "name_dept_code: type=utf8", 5: "total: type=utf8", 6: "value: type=float64"} {
+		if got := fields[i].String(); !strings.HasPrefix(got, want) {
+			t.Errorf("field %d: got %s, want %s", i, got, want)
+		}
+	}
+}
+
 func TestAnswerWithoutRowsIsStillAStream(t *testing.T) {
 	_, zone := visits(t)
 	var b bytes.Buffer

@@ -33,6 +33,9 @@ func (a *Answer) ArrowSchema(zone *time.Location) *arrow.Schema {
 		compared["base_"+c], compared["change_"+c], compared["points_"+c] = true, true, true
 	}
 	dims := len(a.By)
+	if a.Names != nil {
+		dims *= 2
+	}
 	var fields []arrow.Field
 	for i, name := range a.Columns() {
 		var t arrow.DataType = arrow.BinaryTypes.String

@@ -26,6 +26,7 @@ type Request struct {
 	Now     string              `json:"now,omitempty"` // moment of asking, 'YYYY-MM-DD HH:MM:SS' in the lake's time zone; "" = wall clock
 	AsOf    int64               `json:"as_of,omitempty"`
 
+	Names     bool   `json:"names,omitempty"`     // adds name_<dimension>: what a code is called, where the lake's dictionaries know it
 	Viewpoint string `json:"viewpoint,omitempty"` // care, insured or residence; "" = the indicator's own
 
 	MinCell int `json:"min_cell,omitempty"` // can only raise the service's own

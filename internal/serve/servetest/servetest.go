@@ -30,13 +30,13 @@ var visits = map[string][24]int{
 
 // departments share an hour's visits: the first takes what the others leave. The smallest has fewer than ten a day.
 var departments = []struct {
-	code  string
-	share func(visits int) int
+	code, name string
+	share      func(visits int) int
 }{
-	{"0300", nil},
-	{"0400", func(v int) int { return v * 3 / 10 }},
-	{"0500", func(v int) int { return v / 5 }},
-	{"0900", func(v int) int { return v / 300 }},
+	{"0300", "内科", nil},
+	{"0400", "外科", func(v int) int { return v * 3 / 10 }},
+	{"0500", "妇产科", func(v int) int { return v / 5 }},
+	{"0900", "儿科", func(v int) int { return v / 300 }},
 }
 
 // WriteRows writes the region's visits as NDJSON of fact_outp_visit: what a real lake must be loaded with to give the
@@ -56,6 +56,16 @@ func WriteRows(w io.Writer) error {
 		}
 	}
 	return out.Flush()
+}
+
+// WriteDepartments writes the region's departments as NDJSON of dim_dept.
+func WriteDepartments(w io.Writer) error {
+	for _, d := range departments {
+		if _, err := fmt.Fprintf(w, `{"org_code":"H0001","dept_code":"%s","dept_name":"%s","std_dept_code":"%s","is_clinical":true,"is_icu":false,"valid_from":"2020-01-01"}`+"\n", d.code, d.name, d.code); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Region is an Asker.
@@ -139,6 +149,12 @@ func (r Region) Ask(_ context.Context, req *api.Request, _ queries.Scope) (*api.
 		}
 	}
 	answer := &api.Answer{Publication: 42, By: req.By, Compare: req.Compare}
+	if req.Names {
+		answer.Names = map[string]map[string]string{"dept": {}}
+		for _, d := range departments {
+			answer.Names["dept"][d.code] = d.name
+		}
+	}
 	for _, id := range req.Indicators {
 		if !slices.Contains([]string{"H001", "H004", "H005"}, id) {
 			return nil, fault.New(fault.NotFound, "indicator %s: no such indicator; see `sanyi catalog indicators`", id)

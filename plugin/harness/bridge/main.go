@@ -35,10 +35,14 @@ func main() {
 	flag.StringVar(&o.page, "page", "harness-dist", "the harness page")
 	flag.StringVar(&o.service, "service", "", "URL of a running `sanyi serve`; none = the region of the worked case E01")
 	flag.StringVar(&o.tokenFile, "token-file", "", "file with the token for -service")
-	rows := flag.Bool("rows", false, "write the test region's visits as NDJSON and stop")
+	rows := flag.String("rows", "", "write the test region's rows of a table as NDJSON and stop: fact_outp_visit or dim_dept")
 	flag.Parse()
-	if *rows {
-		if err := servetest.WriteRows(os.Stdout); err != nil {
+	if *rows != "" {
+		write := map[string]func(io.Writer) error{"fact_outp_visit": servetest.WriteRows, "dim_dept": servetest.WriteDepartments}[*rows]
+		if write == nil {
+			log.Fatalf("the test region has no rows of %s", *rows)
+		}
+		if err := write(os.Stdout); err != nil {
 			log.Fatal(err)
 		}
 		return

@@ -203,8 +203,8 @@ func TestDepartmentsAreLabelledSeriesAndSmallOnesAreNotShown(t *testing.T) {
 	for _, f := range series.Fields[1:] {
 		if f.Labels["dept"] == "0400" {
 			found = true
-			if f.Config.DisplayNameFromDS != "0400" {
-				t.Errorf("name: got %q, want 0400", f.Config.DisplayNameFromDS)
+			if f.Config.DisplayNameFromDS != "外科" {
+				t.Errorf("name: got %q, want 外科", f.Config.DisplayNameFromDS)
 			}
 		}
 	}
@@ -227,6 +227,9 @@ func TestDepartmentsAreLabelledSeriesAndSmallOnesAreNotShown(t *testing.T) {
 				t.Errorf("total: got %g, want 3671", number(value, i))
 			}
 		}
+	}
+	if m, ok := dept.Config.Mappings[0].(data.ValueMapper); !ok || m["0400"].Text != "外科" {
+		t.Errorf("mappings: got %v, want 0400 to be called 外科", dept.Config.Mappings)
 	}
 	if !seen["0900"] || !seen["合计"] || dept.Config.DisplayNameFromDS != "科室" {
 		t.Errorf("got %v under %q, want departments and a total under 科室", seen, dept.Config.DisplayNameFromDS)
@@ -322,7 +325,7 @@ func TestEditorsGetTheCatalogueAndADimensionsValues(t *testing.T) {
 	if err := json.Unmarshal(body, &c); err != nil || status != 200 || len(c.Indicators) != 3 || c.Indicators[0].Title.ZH != "门急诊人次" {
 		t.Errorf("catalogue: got %d %s %v", status, body, err)
 	}
-	if status, body := call("values?indicator=H001&dimension=dept&period=2021-06-08"); status != 200 || string(body) != `{"values":["0300","0400","0500","0900"]}` {
+	if status, body := call("values?indicator=H001&dimension=dept&period=2021-06-08"); status != 200 || string(body) != `{"values":[{"value":"0300","text":"内科"},{"value":"0400","text":"外科"},{"value":"0500","text":"妇产科"},{"value":"0900","text":"儿科"}]}` {
 		t.Errorf("values: got %d %s", status, body)
 	}
 	if status, body := call("values?indicator=H999&dimension=dept&period=2021-06-08"); status != 404 {

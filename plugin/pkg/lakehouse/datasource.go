@@ -196,7 +196,7 @@ func (s *Source) serveCatalog(w http.ResponseWriter, r *http.Request) {
 // serveValues lists the values that a dimension of an indicator took in a period: /values?indicator=&dimension=&period=.
 func (s *Source) serveValues(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
-	ask := &api.Request{Indicators: []string{query.Get("indicator")}, By: []string{query.Get("dimension")}, Grain: "total", Period: query.Get("period"), Limit: 1000}
+	ask := &api.Request{Indicators: []string{query.Get("indicator")}, By: []string{query.Get("dimension")}, Grain: "total", Period: query.Get("period"), Names: true, Limit: 1000}
 	if ask.Period == "" {
 		now := s.now()
 		from := now.AddDate(0, 0, -90)
@@ -207,16 +207,26 @@ func (s *Source) serveValues(w http.ResponseWriter, r *http.Request) {
 		writeError(w, err)
 		return
 	}
-	values := []string{}
+	values := []dimensionValue{}
 	seen := map[string]bool{}
-	column := long.text(ask.By[0])
+	column, names := long.text(ask.By[0]), long.text("name_"+ask.By[0])
 	for i := range long.rows {
 		if v := column(i); v != nil && !seen[*v] {
 			seen[*v] = true
-			values = append(values, *v)
+			one := dimensionValue{Value: *v, Text: *v}
+			if name := names(i); name != nil {
+				one.Text = *name
+			}
+			values = append(values, one)
 		}
 	}
-	writeJSON(w, http.StatusOK, map[string][]string{"values": values})
+	writeJSON(w, http.StatusOK, map[string][]dimensionValue{"values": values})
+}
+
+// dimensionValue is a value of a dimension and what people call it.
+type dimensionValue struct {
+	Value string `json:"value"`
+	Text  string `json:"text"`
 }
 
 func (s *Source) currentCatalog(ctx context.Context, caller string) (*api.Catalog, error) {

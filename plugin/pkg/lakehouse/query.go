@@ -92,7 +92,7 @@ func parseQuery(text []byte) (*Query, error) {
 
 // request is the question behind the query.
 func (q *Query) request(panel backend.TimeRange, wall time.Time, zone *time.Location) (*api.Request, error) {
-	r := &api.Request{Indicators: q.Indicators, Grain: q.Grain, By: q.By, Totals: q.Totals, Viewpoint: q.Viewpoint, Where: map[string][]string{}, Compare: q.Compare}
+	r := &api.Request{Indicators: q.Indicators, Grain: q.Grain, By: q.By, Totals: q.Totals, Names: len(q.By) > 0, Viewpoint: q.Viewpoint, Where: map[string][]string{}, Compare: q.Compare}
 	for dim, values := range q.Where {
 		if values = slices.DeleteFunc(slices.Clone(values), func(v string) bool { return v == "" }); len(values) > 0 {
 			r.Where[dim] = values

@@ -37,6 +37,7 @@ type cell struct {
 	period string
 	start  *time.Time
 	dims   []*string
+	names  []*string // what the codes in dims are called
 	total  map[string]bool
 }
 
@@ -90,7 +91,7 @@ func (s *shaper) series(frame *data.Frame, long *longAnswer) {
 				}
 				c := cells[i]
 				k := key{fig.id, s.groupText(c)}
-				title := s.seriesTitle(fig, k.group)
+				title := s.seriesTitle(fig, s.groupTitle(c))
 				f, ok := fields[k]
 				if !ok {
 					f = data.NewField(fig.id, s.labels(c), make([]*float64, len(axis)))
@@ -154,8 +155,15 @@ func (s *shaper) table(frame *data.Frame, long *longAnswer) {
 		f := data.NewField(dim, nil, make([]string, len(rows)))
 		filterable := true
 		f.Config = &data.FieldConfig{DisplayNameFromDS: s.dimensionTitle(dim), Filterable: &filterable}
+		names := data.ValueMapper{} // the value stays the code, which links and filters go by
 		for n, c := range rows {
 			f.Set(n, s.dimText(c, d))
+			if c.names[d] != nil && !c.total[dim] {
+				names[*c.dims[d]] = data.ValueMappingResult{Text: *c.names[d]}
+			}
+		}
+		if len(names) > 0 {
+			f.Config.Mappings = data.ValueMappings{names}
 		}
 		frame.Fields = append(frame.Fields, f)
 	}
@@ -282,9 +290,9 @@ func wholeNumbers(f *data.Field) {
 
 func (s *shaper) cells(long *longAnswer) []cell {
 	period, start, total := long.text("period"), long.moment("period_start"), long.text("total")
-	dims := make([]func(int) *string, len(s.ask.By))
+	dims, names := make([]func(int) *string, len(s.ask.By)), make([]func(int) *string, len(s.ask.By))
 	for d, dim := range s.ask.By {
-		dims[d] = long.text(dim)
+		dims[d], names[d] = long.text(dim), long.text("name_"+dim)
 	}
 	out := make([]cell, long.rows)
 	for i := range out {
@@ -292,8 +300,8 @@ func (s *shaper) cells(long *longAnswer) []cell {
 		if p := period(i); p != nil {
 			c.period = *p
 		}
-		for _, get := range dims {
-			c.dims = append(c.dims, get(i))
+		for d := range dims {
+			c.dims, c.names = append(c.dims, dims[d](i)), append(c.names, names[d](i))
 		}
 		if t := total(i); t != nil && *t != "" {
 			for dim := range strings.SplitSeq(*t, ",") {
@@ -320,6 +328,18 @@ func (s *shaper) groupText(c cell) string {
 	parts := make([]string, len(c.dims))
 	for d := range c.dims {
 		parts[d] = s.dimText(c, d)
+	}
+	return strings.Join(parts, " ")
+}
+
+// groupTitle is the group as people call it.
+func (s *shaper) groupTitle(c cell) string {
+	parts := make([]string, len(c.dims))
+	for d := range c.dims {
+		parts[d] = s.dimText(c, d)
+		if c.names[d] != nil && !c.total[s.ask.By[d]] {
+			parts[d] = *c.names[d]
+		}
 	}
 	return strings.Join(parts, " ")
 }
