@@ -109,7 +109,7 @@ var realSets = []realSet{
 			}
 			return append(out, figure{"S5.2", "top8", list, `SELECT trim(c) AS category, count(*) AS n FROM (SELECT unnest(string_split(therapeutic_category, ';')) AS c FROM fda_shortage WHERE snapshot_date = DATE '2024-06-15')
 				WHERE trim(c) <> '' GROUP BY ALL ORDER BY n DESC LIMIT 8`},
-				figure{"S5.2", "", one, `SELECT count(DISTINCT company_name) AS companies FROM fda_shortage WHERE snapshot_date = DATE '2024-06-15'`})
+				figure{"S5.2", "", one, `SELECT count(DISTINCT coalesce(company_name, '')) AS companies FROM fda_shortage WHERE snapshot_date = DATE '2024-06-15'`})
 		}(),
 		loads: func(t *testing.T, loads []lake.Load) {
 			t.Helper()
