@@ -63,6 +63,7 @@ type pass struct {
 	spanning   bool // temp table seen exists
 	tally      map[int32]map[int]int64
 	rows       map[int32]map[string]int64 // delivery → table → rows checked
+	due        map[[2]int]int64           // main table, file → good rows of the chunk that must be written
 	files      []*writtenFile
 }
 
@@ -180,6 +181,9 @@ func (p *pass) chunk(ctx context.Context) error {
 	if err := errors.Join(c.err, err); err != nil {
 		return err
 	}
+	if err := tamper(ctx, p, "mapped"); err != nil {
+		return err
+	}
 	jobs := c.jobs()
 	p.report(c)
 	for i := range p.plan.kids {
@@ -220,6 +224,9 @@ func (p *pass) report(c *chunk) {
 	}
 	p.opts.Progress(Progress{Step: "read", Source: p.plan.source.ID, Files: done, AllFile: len(p.jobs), Records: max(records, c.records)})
 }
+
+// tamper is where tests lose a record.
+var tamper = func(context.Context, *pass, string) error { return nil }
 
 const good = "_ign IS NULL AND NOT _bad AND NOT _norow AND _dup IS NULL"
 
@@ -308,11 +315,16 @@ func qualify(table string, cols []string) string { return strings.Join(qualified
 
 // count adds the chunk's records to the accounts of their files.
 func (p *pass) count(ctx context.Context) error {
+	var mains strings.Builder
+	for _, m := range p.plan.main {
+		fmt.Fprintf(&mains, ",\n    count(*) FILTER (%s AND %s)", good, m.on)
+	}
+	p.due = map[[2]int]int64{}
 	rows, err := p.loader.Conn().QueryContext(ctx, `SELECT _file, count(*),
     count(*) FILTER (_ign IS NOT NULL OR NOT _bad AND _norow),
     count(*) FILTER (_ign IS NULL AND _bad),
     count(*) FILTER (_dup = 1), count(*) FILTER (_dup = 2),
-    count(*) FILTER (`+good+`)
+    count(*) FILTER (`+good+`)`+mains.String()+`
 FROM rec GROUP BY _file`)
 	if err != nil {
 		return sqlFault(err)
@@ -321,8 +333,16 @@ FROM rec GROUP BY _file`)
 	for rows.Next() {
 		var file int32
 		var n, ignored, bad, duplicate, superseded, loaded int64
-		if err := rows.Scan(&file, &n, &ignored, &bad, &duplicate, &superseded, &loaded); err != nil {
+		each := make([]int64, len(p.plan.main))
+		to := []any{&file, &n, &ignored, &bad, &duplicate, &superseded, &loaded}
+		for i := range each {
+			to = append(to, &each[i])
+		}
+		if err := rows.Scan(to...); err != nil {
 			return err
+		}
+		for i, n := range each {
+			p.due[[2]int{i, int(file)}] = n
 		}
 		c := &p.jobs[file].counts
 		c.read += n
@@ -478,10 +498,20 @@ func (p *pass) write(ctx context.Context, complete, open []*delivery) error {
 	if len(out) > 0 {
 		keep += " AND _del NOT IN (" + strings.Join(out, ", ") + ")"
 	}
+	if err := tamper(ctx, p, "counted"); err != nil {
+		return err
+	}
 	for i := range p.plan.main {
 		m := &p.plan.main[i]
-		if err := p.writeTable(ctx, m, "rec t", keep+" AND "+m.on); err != nil {
+		wrote, err := p.writeTable(ctx, m, "rec t", keep+" AND "+m.on)
+		if err != nil {
 			return err
+		}
+		// What the account calls loaded must be what is written, file by file.
+		for k, n := range p.due {
+			if d := p.jobs[k[1]].delivery; k[0] == i && d.refused == nil && !d.outdated && wrote[k[1]] != n {
+				return fault.New(fault.Refused, "table %s: file %s: %d good records, %d were written; nothing was published", m.table.Table, p.jobs[k[1]].member.Path, n, wrote[k[1]])
+			}
 		}
 	}
 	for i := range p.plan.kids {
@@ -492,7 +522,7 @@ func (p *pass) write(ctx context.Context, complete, open []*delivery) error {
 		}
 		// Children were made of records that were good themselves; since then some turned out bad or doubled.
 		where += " AND NOT EXISTS (SELECT 1 FROM rec b WHERE (b._bad OR b._dup IS NOT NULL) AND b._file = t._file AND b._src_row = t._src_row)"
-		if err := p.writeTable(ctx, k, k.temp+" t", where); err != nil {
+		if _, err := p.writeTable(ctx, k, k.temp+" t", where); err != nil {
 			return err
 		}
 	}
@@ -511,7 +541,7 @@ func monthOf(c *schema.Table, prefix string, values []string) string {
 	return fmt.Sprintf("CAST(year(%[1]s) * 100 + month(%[1]s) AS INTEGER)", d)
 }
 
-func (p *pass) writeTable(ctx context.Context, tp *tablePlan, from, where string) error {
+func (p *pass) writeTable(ctx context.Context, tp *tablePlan, from, where string) (map[int]int64, error) {
 	c := tp.table.contract
 	month := monthOf(c, tp.prefix, tp.values)
 	type part struct {
@@ -519,9 +549,10 @@ func (p *pass) writeTable(ctx context.Context, tp *tablePlan, from, where string
 		by   map[string]int64
 	}
 	months := map[int]*part{}
+	wrote := map[int]int64{} // by file
 	rows, err := p.loader.Conn().QueryContext(ctx, fmt.Sprintf("SELECT coalesce(%s, 0), t._file, count(*) FROM %s WHERE %s GROUP BY ALL", month, from, where))
 	if err != nil {
-		return sqlFault(err)
+		return nil, sqlFault(err)
 	}
 	defer rows.Close()
 	for rows.Next() {
@@ -529,7 +560,7 @@ func (p *pass) writeTable(ctx context.Context, tp *tablePlan, from, where string
 		var file int32
 		var n int64
 		if err := rows.Scan(&m, &file, &n); err != nil {
-			return err
+			return nil, err
 		}
 		if months[m] == nil {
 			months[m] = &part{by: map[string]int64{}}
@@ -538,12 +569,13 @@ func (p *pass) writeTable(ctx context.Context, tp *tablePlan, from, where string
 		months[m].rows += n
 		months[m].by[j.delivery.id] += n
 		j.counts.tables[c.Name] += n
+		wrote[int(file)] += n
 	}
 	if err := rows.Err(); err != nil {
-		return sqlFault(err)
+		return nil, sqlFault(err)
 	}
 	if err := p.occurrences(ctx, tp, from, where); err != nil {
-		return err
+		return nil, err
 	}
 	for _, m := range slices.Sorted(maps.Keys(months)) {
 		filter := where
@@ -556,18 +588,21 @@ func (p *pass) writeTable(ctx context.Context, tp *tablePlan, from, where string
 		}
 		path, err := p.staging.NewFile(c.Name, name)
 		if err != nil {
-			return err
+			return nil, err
+		}
+		if err := tamper(ctx, p, "writing"); err != nil {
+			return nil, err
 		}
 		n, err := p.loader.CopyParquet(ctx, c, p.rowsOf(tp, from, filter), path, duckdb.CopyOptions{})
 		if err != nil {
-			return sqlFault(err)
+			return nil, sqlFault(err)
 		}
 		if n != months[m].rows {
-			return fault.New(fault.Refused, "table %s: month %s: %d rows were to be written, %d were", c.Name, name, months[m].rows, n)
+			return nil, fault.New(fault.Refused, "table %s: month %s: %d rows were to be written, %d were", c.Name, name, months[m].rows, n)
 		}
 		p.files = append(p.files, &writtenFile{table: c, month: name, path: path, rows: n, deliveries: months[m].by})
 	}
-	return nil
+	return wrote, nil
 }
 
 // rowsOf is the SELECT of a table's rows with their lineage, in the order of the contract.
@@ -783,6 +818,6 @@ func (p *plan) explain(n int) schema.Text { return p.findings[n].message }
 
 // rejected is the sentence of a record that could not be read.
 func rejected(rj reader.Reject) schema.Text {
-	zh, en := reader.Explain(rj.Reason)
+	zh, en := rj.Explain()
 	return schema.Text{ZH: zh, EN: en}
 }

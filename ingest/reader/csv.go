@@ -47,6 +47,10 @@ func openCSV(spec Spec, name string, r io.Reader, mem memory.Allocator) (Reader,
 		return nil, err
 	}
 	s.returns = onlyReturns(s.buf[:s.w])
+	if spec.CSV.Delimiter == "auto" {
+		s.delim = findDelimiter(s.buf[:s.w], s.quote)
+		s.delim8 = low * uint64(s.delim[0])
+	}
 	if err := c.header(); err != nil {
 		return nil, err
 	}
@@ -94,6 +98,29 @@ func newScanner(spec Spec) (*scanner, error) {
 func onlyReturns(b []byte) bool {
 	k := bytes.IndexByte(b, '\r')
 	return k >= 0 && bytes.IndexByte(b, '\n') < 0 && k+1 < len(b)
+}
+
+// findDelimiter takes the one of the usual delimiters that stands most often in the first line, outside quotes.
+func findDelimiter(b []byte, quote byte) []byte {
+	best, most := byte(','), 0
+	for _, d := range []byte{',', '\t', ';', '|', '^', 0x01, 0x1f} {
+		n, quoted := 0, false
+		for _, c := range b {
+			if c == quote {
+				quoted = !quoted
+			}
+			if (c == '\n' || c == '\r') && !quoted {
+				break
+			}
+			if c == d && !quoted {
+				n++
+			}
+		}
+		if n > most {
+			best, most = d, n
+		}
+	}
+	return []byte{best}
 }
 
 // header skips the lines before the header and names the columns.

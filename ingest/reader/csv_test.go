@@ -111,6 +111,7 @@ func TestCSVReadsWhatExportersWrite(t *testing.T) {
 		{"delimiter outside ASCII", "a¦b\n1¦2\n", func(s *reader.Spec) { s.CSV.Delimiter = "¦" }, [][]string{{"1", "2"}}, nil},
 		{"control character as delimiter", "a\x01b\n1\x012\n", func(s *reader.Spec) { s.CSV.Delimiter = "\x01" }, [][]string{{"1", "2"}}, nil},
 		{"tab", "a\tb\n1\t\n\t2\n", func(s *reader.Spec) { s.CSV.Delimiter = "\t"; s.Trim = true }, [][]string{{"1", null}, {null, "2"}}, nil},
+		{"delimiter to be found", "\"a,x\";b\n1,5;2\n", func(s *reader.Spec) { s.CSV.Delimiter = "auto" }, [][]string{{"1,5", "2"}}, nil},
 		{"no quoting", "a,b\n\"1,2\n", func(s *reader.Spec) { s.CSV.Quote = "none" }, [][]string{{"\"1", "2"}}, nil},
 		{"single quotes and backslash", "a,b\n'it\\'s \\\\',2\n", func(s *reader.Spec) { s.CSV.Quote = "'"; s.CSV.Escape = "\\" }, [][]string{{"it's \\", "2"}}, nil},
 		{"columns declared", "1,2\n", func(s *reader.Spec) { s.CSV.Header = false; s.CSV.Columns = []string{"a", "b"} }, [][]string{{"1", "2"}}, nil},
@@ -211,6 +212,14 @@ func TestCSVTakesWantedColumns(t *testing.T) {
 	}
 	if want := map[string]int64{"ａ": 0, "b": 1, "generic name": 0, "c": 1}; !reflect.DeepEqual(got.r.Nulls(), want) {
 		t.Errorf("nulls %v, want %v", got.r.Nulls(), want)
+	}
+}
+
+func TestARejectExplainsItself(t *testing.T) {
+	got := readAll(t, header(), strings.NewReader("a,b\n1,2,3\n"))
+	zh, en := got.rejects[0].Explain()
+	if !strings.HasPrefix(en, "3 fields where the header has 2: ") || !strings.HasPrefix(zh, "应有 2 个字段，实有 3 个：") {
+		t.Errorf("%s %s", zh, en)
 	}
 }
 

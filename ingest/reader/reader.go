@@ -56,7 +56,7 @@ type Spec struct {
 
 // CSVSpec is the dialect of delimited text.
 type CSVSpec struct {
-	Delimiter string   // one or more characters; "" = ","
+	Delimiter string   // one or more characters; "" = ","; "auto" = the usual one that stands most often in the first line
 	Quote     string   // one ASCII character; "" = `"`, "none" = no quoting
 	Escape    string   // one ASCII character before a quote inside quotes; "" = the quote doubled
 	Header    bool     // the first record names the columns

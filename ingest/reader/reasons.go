@@ -38,6 +38,16 @@ func Explain(reason string) (zh, en string) {
 	return s.zh, s.en
 }
 
+// Explain is the sentence of this reject, with the numbers of fields where they are at fault.
+func (j Reject) Explain() (zh, en string) {
+	zh, en = Explain(j.Reason)
+	if j.Reason == ReasonRagged {
+		zh = fmt.Sprintf("应有 %d 个字段，实有 %d 个：%s", j.Want, j.Got, zh)
+		en = fmt.Sprintf("%d fields where the header has %d: %s", j.Got, j.Want, en)
+	}
+	return zh, en
+}
+
 // Faults for which a whole file is refused.
 const (
 	FaultEmpty            = "empty_file"
