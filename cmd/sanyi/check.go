@@ -1,10 +1,13 @@
 package main
 
 import (
+	"io/fs"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/sanyi-lake/sanyi/ingest"
 	"github.com/sanyi-lake/sanyi/internal/engine"
 	"github.com/sanyi-lake/sanyi/internal/engine/duckdb"
 	"github.com/sanyi-lake/sanyi/internal/fault"
@@ -24,12 +27,19 @@ func checkCommand() *cobra.Command {
 	var overlays []string
 	cmd := &cobra.Command{
 		Use: "check [INDICATOR...]", Short: "校验 load every definition and run every worked case",
-		Long: "Loads every contract, measure and indicator, the shipped ones and those of --overlay, and runs the worked cases of the\n" +
+		Long: "Loads every contract, source, measure and indicator, the shipped ones and those of --overlay, and runs the worked cases of the\n" +
 			"indicators (all, or the named ones) on an engine in memory. Each fault is printed as file:line: what is wrong.",
 		Example: "  sanyi check\n  sanyi check --overlay region/ X001",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			set, c, err := definitions(overlays)
 			if err != nil {
+				return err
+			}
+			layers := []fs.FS{ingest.Shipped()}
+			for _, dir := range overlays {
+				layers = append(layers, os.DirFS(dir))
+			}
+			if _, err := ingest.LoadSources(set, layers...); err != nil {
 				return err
 			}
 			for _, id := range args {

@@ -1,4 +1,4 @@
--- 1: parameters [2025-06-01 2025-03-01 2025-04-01 1 4 9 2025-03-01 2025-04-01 1 4 9 H1]
+-- 1: parameters [2025-03-01 2025-06-01 2025-03-01 2025-04-01 1 4 9 2025-03-01 2025-04-01 1 4 9 H1]
 WITH
 -- rows for which another one is found
 seen_ip_readm30 AS (
@@ -8,11 +8,12 @@ seen_ip_readm30 AS (
     JOIN fact_inp_stay AS again
         ON again.person_key = base.person_key
         AND again.stay_id <> base.stay_id
+        AND again.discharge_date >= CAST($1 AS DATE)
         AND again.admit_time > base.discharge_time AND date_diff('day', CAST(base.discharge_time AS DATE), CAST(again.admit_time AS DATE)) BETWEEN 0 AND 30
-        AND again.discharge_date < CAST($1 AS DATE)
-    WHERE base.discharge_date >= CAST($2 AS DATE)
-        AND base.discharge_date < CAST($3 AS DATE)
-        AND base.discharge_way IN ($4, $5, $6)
+        AND again.discharge_date < CAST($2 AS DATE)
+    WHERE base.discharge_date >= CAST($3 AS DATE)
+        AND base.discharge_date < CAST($4 AS DATE)
+        AND base.discharge_way IN ($5, $6, $7)
         AND NOT coalesce(base.plan_readmit31, FALSE)
 ),
 -- the rows that count
@@ -23,10 +24,10 @@ counted AS (
     FROM fact_inp_stay AS base
     LEFT JOIN seen_ip_readm30
         ON seen_ip_readm30.stay_id = base.stay_id
-    WHERE base.discharge_date >= CAST($7 AS DATE) AND base.discharge_date < CAST($8 AS DATE)
-        AND base.discharge_way IN ($9, $10, $11)
+    WHERE base.discharge_date >= CAST($8 AS DATE) AND base.discharge_date < CAST($9 AS DATE)
+        AND base.discharge_way IN ($10, $11, $12)
         AND NOT coalesce(base.plan_readmit31, FALSE)
-        AND base.org_code IN ($12)
+        AND base.org_code IN ($13)
 )
 SELECT
     slot,

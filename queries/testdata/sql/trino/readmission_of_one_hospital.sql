@@ -1,4 +1,4 @@
--- 1: parameters [2025-06-01 2025-03-01 2025-04-01 1 4 9 2025-03-01 2025-04-01 1 4 9 H1]
+-- 1: parameters [2025-03-01 2025-06-01 2025-03-01 2025-04-01 1 4 9 2025-03-01 2025-04-01 1 4 9 H1]
 WITH
 -- rows for which another one is found
 seen_ip_readm30 AS (
@@ -8,6 +8,7 @@ seen_ip_readm30 AS (
     JOIN fact_inp_stay AS again
         ON again.person_key = base.person_key
         AND again.stay_id <> base.stay_id
+        AND again.discharge_date >= CAST(? AS DATE)
         AND again.admit_time > base.discharge_time AND date_diff('day', CAST(base.discharge_time AS DATE), CAST(again.admit_time AS DATE)) BETWEEN 0 AND 30
         AND again.discharge_date < CAST(? AS DATE)
     WHERE base.discharge_date >= CAST(? AS DATE)
