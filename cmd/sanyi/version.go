@@ -1,31 +1,39 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"runtime"
-	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"github.com/sanyi-lake/sanyi/internal/engine/duckdb"
+	"github.com/sanyi-lake/sanyi/internal/lake"
+	"github.com/sanyi-lake/sanyi/internal/lang"
 )
 
 // version is set by the Makefile (-ldflags -X main.version=…).
 var version = "dev"
 
 func versionCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "version", Short: "版本 print the program's, DuckDB's and the lake format's version", Args: cobra.NoArgs,
-		Example: "  sanyi version",
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use: "version", Short: lang.Pick("程序、DuckDB 与湖格式的版本", "the program's, DuckDB's and the lake format's version"), Args: cobra.NoArgs,
+		Example: "  sanyi version\n  sanyi version --json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			fmt.Fprintf(cmd.OutOrStdout(), "sanyi %s %s %s/%s\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
-			if info, ok := debug.ReadBuildInfo(); ok {
-				for _, d := range info.Deps {
-					switch d.Path {
-					case "github.com/duckdb/duckdb-go/v2", "github.com/apache/iceberg-go", "github.com/apache/arrow-go/v18":
-						fmt.Fprintf(cmd.OutOrStdout(), "  %s %s\n", d.Path, d.Version)
-					}
-				}
+			engine, err := duckdb.Version(cmd.Context())
+			if err != nil {
+				return err
 			}
-			return nil
+			if asJSON {
+				return json.NewEncoder(cmd.OutOrStdout()).Encode(map[string]any{
+					"sanyi": version, "duckdb": engine, "lake_format": lake.Format, "go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH,
+				})
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "sanyi %s · DuckDB %s · lake format %d · %s %s/%s\n", version, engine, lake.Format, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			return err
 		},
 	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "JSON")
+	return cmd
 }

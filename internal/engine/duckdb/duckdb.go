@@ -212,3 +212,14 @@ func withoutQuoted(s string) string {
 	}
 	return b.String()
 }
+
+// Version is that of the DuckDB library inside, as it says itself: v1.5.6.
+func Version(ctx context.Context) (string, error) {
+	db, err := openMemory(ctx, nil)
+	if err != nil {
+		return "", err
+	}
+	var version string
+	err = db.QueryRowContext(ctx, "SELECT library_version FROM pragma_version()").Scan(&version)
+	return version, errors.Join(err, db.Close())
+}
