@@ -10,30 +10,28 @@ import (
 
 // visit is one registration at an outpatient or emergency department.
 type visit struct {
-	id          string
-	org         *org
-	dept        dept
-	who         person
-	card        string // local card number of who has no id number
-	registered  clock
-	seen        clock // 0 where nobody saw them
-	kind        string
-	emergency   bool
-	first       bool
-	status      string
-	booking     string
-	channel     string
-	triage      int
-	diagnosis   code
-	refill      bool
-	fee         int64
-	drug, herb  int64
-	material    int64
-	exam, lab   int64
-	service     int64
-	doctor      string
-	settlement  *settlement
-	dispensings []line
+	id         string
+	org        *org
+	dept       dept
+	who        person
+	card       string // local card number of who has no id number
+	registered clock
+	seen       clock // 0 where nobody saw them
+	kind       string
+	emergency  bool
+	first      bool
+	status     string
+	booking    string
+	channel    string
+	triage     int
+	diagnosis  code
+	refill     bool
+	fee        int64
+	drug, herb int64
+	material   int64
+	exam, lab  int64
+	service    int64
+	doctor     string
 }
 
 // hourWeights is when people register: a morning peak, a smaller one after lunch; emergencies all night.

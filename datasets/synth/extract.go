@@ -197,7 +197,7 @@ func spoilt(kind string) bool { return kind != "" && kind != dirtDuplicate }
 func (f *extract) row(fields []string, at map[string]int) bool {
 	kind := f.plan.next(f.records)
 	if i, ok := at[kind]; ok {
-		fields[i] = spoil(kind, fields[i], fields, at)
+		fields[i] = spoil(kind, fields[i])
 	}
 	switch kind {
 	case dirtRagged:
@@ -218,7 +218,7 @@ func (f *extract) row(fields []string, at map[string]int) bool {
 }
 
 // spoil is a value with a fault in it.
-func spoil(kind, value string, fields []string, at map[string]int) string {
+func spoil(kind, value string) string {
 	tab := ""
 	if strings.HasPrefix(value, "\t") {
 		tab = "\t"

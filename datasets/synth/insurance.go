@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 )
 
@@ -150,12 +151,12 @@ func share(rng *rand.Rand, total int64, rate float64, p person, deductible int64
 
 // claim is a settlement list in the shape of NHSA 4101 with the money of 2304: numbers as strings, blanks for nothing.
 type claim struct {
-	Setlinfo claimHead     `json:"setlinfo"`
-	Payinfo  []claimFund   `json:"payinfo"`
-	Diseinfo []claimDisea  `json:"diseinfo"`
-	Iteminfo []claimItem   `json:"iteminfo"`
-	Oprninfo []claimOprn   `json:"oprninfo"`
-	Icuinfo  []interface{} `json:"icuinfo"`
+	Setlinfo claimHead    `json:"setlinfo"`
+	Payinfo  []claimFund  `json:"payinfo"`
+	Diseinfo []claimDisea `json:"diseinfo"`
+	Iteminfo []claimItem  `json:"iteminfo"`
+	Oprninfo []claimOprn  `json:"oprninfo"`
+	Icuinfo  []any        `json:"icuinfo"`
 }
 
 type claimFund struct {
@@ -262,16 +263,16 @@ func (s *settlement) record(kind string) ([]byte, error) {
 	f, d := s.money, s.when.day()
 	h := claimHead{
 		MdtrtID: s.visit, SetlID: s.id, FixmedinsName: s.orgName, FixmedinsCode: s.orgCode, HiNo: "P" + s.who.id[6:17], PsnName: s.who.name, Gend: s.who.sex, Brdy: s.who.birth.iso(),
-		Age: fmt.Sprint(s.who.age(d)), PatnCertType: "01", Certno: s.who.id, ConerTel: s.who.phone, Insutype: s.who.insutype, PsnType: yes(s.who.insutype == "310", "11", "15"), Insuplc: s.who.insured,
+		Age: strconv.Itoa(s.who.age(d)), PatnCertType: "01", Certno: s.who.id, ConerTel: s.who.phone, Insutype: s.who.insutype, PsnType: yes(s.who.insutype == "310", "11", "15"), Insuplc: s.who.insured,
 		MedType: s.medType, VentUsedDura: "", BillCode: "99" + d.compact(), BillNo: s.id, BizSn: s.id, SetlBegnDate: d.iso(), SetlEndDate: d.iso(), SetlTime: s.when.text(), HiPaymtd: payMethods[s.payMode], Hsorg: pool,
 		ClrWay: yes(s.direct, "1", "9"), MdtrtCertType: channels[s.channel], RefdSetlFlag: yes(s.refund, "1", "0"), OutFlag: yes(s.filed, "1", ""),
 		MedfeeSumamt: yuan(f.total), FulamtOwnpayAmt: yuan(f.ownPay), OverlmtSelfpay: yuan(f.overLimit), PreselfpayAmt: yuan(f.preSelf), InscpScpAmt: yuan(f.scope()), ActPayDedc: yuan(f.deductible), HifpPay: yuan(f.pooled),
 		CvlservPay: yuan(f.civil), HifesPay: "", HifmiPay: yuan(f.major), HifobPay: yuan(f.large), MafPay: yuan(f.aid), OthPay: "", FundPaySumamt: yuan(f.fund()), HospPartAmt: "0", PsnPartAmt: yuan(f.person()),
 		AcctPay: yuan(f.account), AcctMulaidPay: "", PsnCashPay: yuan(f.cash), Balc: " ", AdmCaty: s.dept, DscgCaty: s.dept,
 	}
-	c := claim{Payinfo: []claimFund{{"310100", yuan(f.pooled)}}, Diseinfo: []claimDisea{}, Iteminfo: []claimItem{}, Oprninfo: []claimOprn{}, Icuinfo: []interface{}{}}
+	c := claim{Payinfo: []claimFund{{"310100", yuan(f.pooled)}}, Diseinfo: []claimDisea{}, Iteminfo: []claimItem{}, Oprninfo: []claimOprn{}, Icuinfo: []any{}}
 	if st := s.stay; st != nil {
-		h.Medcasno, h.AdmTime, h.DscgTime, h.ActIptDays, h.DscgWay = st.record, st.admit.text(), st.discharge.text(), fmt.Sprint(st.los), st.way
+		h.Medcasno, h.AdmTime, h.DscgTime, h.ActIptDays, h.DscgWay = st.record, st.admit.text(), st.discharge.text(), strconv.Itoa(st.los), st.way
 		h.RefldeptDept = strings.Join(st.moved, "→")
 		h.DclaTime = (s.when + 2*86400).text()
 		h.PwcryBfadmComa = "0/0/0"

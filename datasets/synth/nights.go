@@ -55,7 +55,7 @@ func (s *simulation) run(ctx context.Context, log *slog.Logger) error {
 			s.tally.forget(d)
 		}
 		if log != nil {
-			log.Debug("night written", "date", d.iso(), "files", s.tally.files, "records", s.tally.records.Read)
+			log.DebugContext(ctx, "night written", "date", d.iso(), "files", s.tally.files, "records", s.tally.records.Read)
 		}
 	}
 	return nil
@@ -114,7 +114,7 @@ func (s *simulation) night(d day) error {
 			return err
 		}
 	}
-	if err := s.centresNight(p, d, n, settle); err != nil {
+	if err := s.centresNight(p, d, settle); err != nil {
 		return err
 	}
 	rng := s.rng("away", "", d)
@@ -235,7 +235,7 @@ func (s *simulation) bedDays(p *parcel, i int, o *org, d day, moves map[string]*
 }
 
 // centresNight writes the township centres' night: one zip with a file of each.
-func (s *simulation) centresNight(p *parcel, d day, n int, settle func(*settlement) error) error {
+func (s *simulation) centresNight(p *parcel, d day, settle func(*settlement) error) error {
 	inner := p
 	if p.zip == nil {
 		inner = &parcel{dir: p.dir, when: p.when}

@@ -14,7 +14,6 @@ type line struct {
 	ward       bool
 	er         bool
 	who        person
-	card       string
 	stay       string
 	drug       drug
 	d          day

@@ -49,11 +49,24 @@ func TestFilesReadBackPlainlyGiveTheTruth(t *testing.T) {
 			id, dim, value string
 			got            float64
 		}{
-			{"H001", "", "", v["visits"]}, {"H003", "", "", v["emergencies"]}, {"H026", "", "", v["visit fee"] / v["visits"]}, {"H029", "", "", 100 * v["visit drug fee"] / v["visit fee"]},
-			{"H001", "org_code", "H99010100001", v["visits H99010100001"]}, {"P083", "", "", 100 * v["centre visits"] / v["visits"]},
-			{"H046", "", "", v["stays"]}, {"H052", "", "", v["days"] / v["stays"]}, {"H091", "", "", v["stay fee"] / v["stays"]}, {"H055", "", "", 100 * v["operated"] / v["stays"]},
-			{"H050", "", "", 100 * v["occupied"] / v["open"]}, {"I001", "", "", v["settlements"]}, {"I007", "", "", v["fund"]}, {"I036", "", "", 100 * v["away inpatient"] / v["inpatient"]},
-			{"D062", "", "", 100 * v["out"] / v["must"]}, {"D067", "", "", v["shortages"]}, {"D074", "", "", 100 * v["scanned"] / v["to scan"]}, {"D006", "", "", 100 * v["winner"] / v["vbp"]},
+			{"H001", "", "", v["visits"]},
+			{"H003", "", "", v["emergencies"]},
+			{"H026", "", "", v["visit fee"] / v["visits"]},
+			{"H029", "", "", 100 * v["visit drug fee"] / v["visit fee"]},
+			{"H001", "org_code", "H99010100001", v["visits H99010100001"]},
+			{"P083", "", "", 100 * v["centre visits"] / v["visits"]},
+			{"H046", "", "", v["stays"]},
+			{"H052", "", "", v["days"] / v["stays"]},
+			{"H091", "", "", v["stay fee"] / v["stays"]},
+			{"H055", "", "", 100 * v["operated"] / v["stays"]},
+			{"H050", "", "", 100 * v["occupied"] / v["open"]},
+			{"I001", "", "", v["settlements"]},
+			{"I007", "", "", v["fund"]},
+			{"I036", "", "", 100 * v["away inpatient"] / v["inpatient"]},
+			{"D062", "", "", 100 * v["out"] / v["must"]},
+			{"D067", "", "", v["shortages"]},
+			{"D074", "", "", 100 * v["scanned"] / v["to scan"]},
+			{"D006", "", "", 100 * v["winner"] / v["vbp"]},
 		} {
 			if w := figure(truth, want.id, "2025-06", want.dim, want.value); !(math.Abs(w-want.got) <= 1e-6*math.Max(1, math.Abs(w))) { // NaN is no answer either
 				t.Errorf("seed %d: %s %s: read back %v, truth says %v", o.Seed, want.id, want.value, want.got, w)

@@ -59,16 +59,16 @@ type dept struct {
 }
 
 type disease struct {
-	code, name, dept             string
-	weight                       float64
-	sex                          string
-	ageLo, ageHi                 int
-	cost, sigma, los, death      float64
-	season                       string
-	proc, procName, level        string
-	mini                         bool
-	incision                     string // class 1, 2, 3 or "" where there is no cut
-	procShare, dayShare, cumuled float64
+	code, name, dept        string
+	weight                  float64
+	sex                     string
+	ageLo, ageHi            int
+	cost, sigma, los, death float64
+	season                  string
+	proc, procName, level   string
+	mini                    bool
+	incision                string // class 1, 2, 3 or "" where there is no cut
+	procShare, dayShare     float64
 }
 
 type drug struct {
@@ -227,7 +227,7 @@ func (r *region) readCatalogues() error {
 }
 
 // rng is a stream of chance of its own for each thing of each night, so that one more draw here moves nothing there.
-func (r *region) rng(what string, who string, d day) *rand.Rand {
+func (r *region) rng(what, who string, d day) *rand.Rand {
 	h := fnv.New64a()
 	fmt.Fprintf(h, "%s|%s|%d", what, who, d)
 	return rand.New(rand.NewPCG(r.seed, h.Sum64()))

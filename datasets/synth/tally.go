@@ -270,8 +270,12 @@ func (t *tally) settlement(s *settlement) {
 	}
 	f := s.money
 	what := []add{
-		{settlements, n}, {settledFee, float64(f.total)}, {settledFund, float64(f.fund())}, {settledPerson, float64(f.person())},
-		{settledScope, float64(f.scope())}, {settledOutside, float64(f.ownPay + f.overLimit)},
+		{settlements, n},
+		{settledFee, float64(f.total)},
+		{settledFund, float64(f.fund())},
+		{settledPerson, float64(f.person())},
+		{settledScope, float64(f.scope())},
+		{settledOutside, float64(f.ownPay + f.overLimit)},
 	}
 	away, far := s.at[:4] != s.who.insured[:4], s.at[:2] != s.who.insured[:2]
 	if away {

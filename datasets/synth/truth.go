@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"sort"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -152,7 +153,7 @@ func (t *tally) spans() (days, longer []span) {
 	monday := end.AddDate(0, 0, -((int(end.Weekday())+6)%7)-7) // the last whole week
 	year, week := monday.ISOWeek()
 	add(fmt.Sprintf("%d-W%02d", year, week), monday, monday.AddDate(0, 0, 7))
-	add(fmt.Sprint(end.Year()), time.Date(end.Year(), 1, 1, 0, 0, 0, 0, time.UTC), time.Date(end.Year()+1, 1, 1, 0, 0, 0, 0, time.UTC))
+	add(strconv.Itoa(end.Year()), time.Date(end.Year(), 1, 1, 0, 0, 0, 0, time.UTC), time.Date(end.Year()+1, 1, 1, 0, 0, 0, 0, time.UTC))
 	return days, longer
 }
 
@@ -244,9 +245,7 @@ func (out *Truth) add(def definition, sp span, by []string, rows []map[string]an
 			v /= sp.hours
 		}
 		row := map[string]any{"value": rounded(v)}
-		for k, d := range rows[i] {
-			row[k] = d
-		}
+		maps.Copy(row, rows[i])
 		f.Rows = append(f.Rows, row)
 	}
 	if len(f.Rows) > 0 {

@@ -42,7 +42,7 @@ type charges struct {
 	pathology, laboratory, imaging, clinical            int64 // D15 to D18
 	nonSurgical, surgical, anaesthesia, surgeryItself   int64 // D19, D20, D20x01, D20x02
 	rehab, tcm, west, antibiotics, patent, herb         int64 // D21 to D25
-	blood, albumin, globulin, factor, cytokine          int64 // D26 to D30
+	blood, albumin                                      int64 // D26, D27
 	examMaterial, treatMaterial, surgeryMaterial, other int64 // D31 to D34
 }
 
@@ -212,8 +212,18 @@ func (w *ward) stay(r *region, rng *rand.Rand, d day, ds disease, who person) *s
 }
 
 var commonOthers = []secondary{
-	{"I10.x00", "特发性(原发性)高血压", "1"}, {"E11.900", "2型糖尿病", "1"}, {"I25.100", "动脉粥样硬化性心脏病", "1"}, {"E78.500", "高脂血症", "1"}, {"K29.500", "慢性胃炎", "1"},
-	{"I63.900", "脑梗死", "2"}, {"J44.900", "慢性阻塞性肺病", "1"}, {"N18.900", "慢性肾脏病", "1"}, {"E87.600", "低钾血症", "4"}, {"D64.900", "贫血", "1"}, {"K76.000", "脂肪肝", "3"}, {"Z95.500", "冠状动脉支架植入后状态", "1"},
+	{"I10.x00", "特发性(原发性)高血压", "1"},
+	{"E11.900", "2型糖尿病", "1"},
+	{"I25.100", "动脉粥样硬化性心脏病", "1"},
+	{"E78.500", "高脂血症", "1"},
+	{"K29.500", "慢性胃炎", "1"},
+	{"I63.900", "脑梗死", "2"},
+	{"J44.900", "慢性阻塞性肺病", "1"},
+	{"N18.900", "慢性肾脏病", "1"},
+	{"E87.600", "低钾血症", "4"},
+	{"D64.900", "贫血", "1"},
+	{"K76.000", "脂肪肝", "3"},
+	{"Z95.500", "冠状动脉支架植入后状态", "1"},
 }
 
 // charge draws the bill: the length of stay and the hospital's level move it, the parts add up.
