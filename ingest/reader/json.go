@@ -40,6 +40,7 @@ type jsonReader struct {
 	objects map[string]bool // paths of objects that are wanted as text
 
 	path    []byte
+	inside  int // arrays that the walk is inside of
 	cells   []jsonCell
 	scratch []byte
 	stamp   []int64 // output column → record that set it last
@@ -54,6 +55,7 @@ type jsonColumn struct {
 	out    int   // output column, -1 = none
 	filled int64 // rows with a value
 	seen   int64 // record that had it last
+	part   bool  // an element of an array that is a column itself
 }
 
 type jsonCell struct {
@@ -336,8 +338,8 @@ func (j *jsonReader) valueOf(b []byte, i int) (next int, reason, column string) 
 	case '"':
 		end := stringEnd(b, i)
 		col, reason, column := j.columnOf()
-		if reason != "" {
-			return 0, reason, column
+		if reason != "" || col < 0 {
+			return end, reason, column
 		}
 		at := len(j.scratch)
 		var ok bool
@@ -351,7 +353,9 @@ func (j *jsonReader) valueOf(b []byte, i int) (next int, reason, column string) 
 		return end, "", ""
 	case 'n':
 		col, reason, column := j.columnOf()
-		j.cells = append(j.cells, jsonCell{col, 0, 0})
+		if reason == "" && col >= 0 {
+			j.cells = append(j.cells, jsonCell{col, 0, 0})
+		}
 		return i + 4, reason, column
 	}
 	end := valueEnd(b, i)
@@ -378,6 +382,8 @@ func (j *jsonReader) flagsOf() pathFlags {
 func (j *jsonReader) elements(b []byte, i int) (reason, column string) {
 	depth := len(j.path)
 	n := 0
+	j.inside++
+	defer func() { j.inside-- }()
 	for i++; ; {
 		i = skipBlank(b, i)
 		switch b[i] {
@@ -418,7 +424,7 @@ func (j *jsonReader) under(path string) bool {
 // cell takes raw bytes as they are.
 func (j *jsonReader) cell(raw []byte) (reason, column string) {
 	col, reason, column := j.columnOf()
-	if reason != "" {
+	if reason != "" || col < 0 {
 		return reason, column
 	}
 	at := len(j.scratch)
@@ -427,18 +433,22 @@ func (j *jsonReader) cell(raw []byte) (reason, column string) {
 	return "", ""
 }
 
-// columnOf is the column of the present path; a path met for the first time becomes one.
+// columnOf is the column of the present path; a path met for the first time becomes one. Inside an array only wanted
+// paths are columns, others give -1.
 func (j *jsonReader) columnOf() (col int, reason, column string) {
 	col, ok := j.byPath[string(j.path)]
 	if !ok {
 		path := string(j.path)
-		c := jsonColumn{path: path, out: -1, seen: -1}
+		c := jsonColumn{path: path, out: -1, seen: -1, part: j.inside > 0}
 		if j.want {
 			if out, ok := j.exact[path]; ok {
 				c.out = out
 			} else if out, ok := j.outOf[foldName(path)]; ok {
 				c.out = out
 			}
+		}
+		if c.part && c.out < 0 {
+			return -1, "", ""
 		}
 		col = len(j.columns)
 		j.columns = append(j.columns, c)
@@ -453,9 +463,11 @@ func (j *jsonReader) columnOf() (col int, reason, column string) {
 }
 
 func (j *jsonReader) Columns() []string {
-	out := make([]string, len(j.columns))
+	out := make([]string, 0, len(j.columns))
 	for i := range j.columns {
-		out[i] = j.columns[i].path
+		if !j.columns[i].part {
+			out = append(out, j.columns[i].path)
+		}
 	}
 	return out
 }
@@ -473,7 +485,9 @@ func (j *jsonReader) Missing() []string {
 func (j *jsonReader) Nulls() map[string]int64 {
 	out := make(map[string]int64, len(j.columns))
 	for i := range j.columns {
-		out[j.columns[i].path] = j.rows - j.columns[i].filled
+		if !j.columns[i].part {
+			out[j.columns[i].path] = j.rows - j.columns[i].filled
+		}
 	}
 	return out
 }

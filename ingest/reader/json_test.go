@@ -64,6 +64,9 @@ func TestJSONTakesWantedPaths(t *testing.T) {
 	if want := []string{"none"}; !slices.Equal(got.r.Missing(), want) {
 		t.Errorf("missing %q, want %q", got.r.Missing(), want)
 	}
+	if want := []string{"id", "name", "class", "class.code", "class.n", "more", "ID"}; !slices.Equal(got.r.Columns(), want) {
+		t.Errorf("columns %q, want %q", got.r.Columns(), want)
+	}
 	if n := got.r.Extra()["more"]; n != 1 {
 		t.Errorf("extra %v: the key nobody wants must be counted", got.r.Extra())
 	}
