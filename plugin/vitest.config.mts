@@ -10,7 +10,8 @@ export default defineConfig({
     globals: true,
     include: ['src/**/*.test.{ts,tsx}', 'tests/**/*.test.ts'],
     setupFiles: ['./tests/setup.ts'],
-    testTimeout: 20_000,
+    testTimeout: 120_000, // a busy machine with two cores
+    fileParallelism: false, // importing @grafana/ui is most of the time, and two at once only wait for each other
     silent: 'passed-only',
     server: { deps: { inline: [/@grafana\//] } },
   },

@@ -1,6 +1,9 @@
 // What jsdom lacks and @grafana/ui asks for.
 import '@testing-library/jest-dom/vitest';
+import { configure } from '@testing-library/dom';
 import { vi } from 'vitest';
+
+configure({ asyncUtilTimeout: 30_000 });
 
 Object.defineProperty(globalThis, 'matchMedia', {
   writable: true,
