@@ -348,6 +348,7 @@ func (s *Source) spec() reader.Spec {
 	spec.CSV.Header = s.CSV.Header == nil || *s.CSV.Header
 	spec.CSV.Columns = s.CSV.Columns
 	spec.CSV.SkipLines = s.CSV.Skip
+	spec.CSV.Escape, spec.CSV.Comment = s.CSV.Escape, s.CSV.Comment
 	spec.JSON.Records = s.JSON.Records
 	for _, w := range s.nulls() {
 		if w != "" {

@@ -56,6 +56,8 @@ type Source struct {
 type CSV struct {
 	Delimiter  string   `yaml:"delimiter"`
 	Quote      *string  `yaml:"quote"`
+	Escape     string   `yaml:"escape"`
+	Comment    string   `yaml:"comment"`
 	Header     *bool    `yaml:"header"`
 	Columns    []string `yaml:"columns"`
 	Skip       int      `yaml:"skip"`
