@@ -119,6 +119,7 @@ const E01 = { from: moment('2021-05-31T00:00:00'), to: moment('2021-06-08T17:00:
 
 async function open(t, params) {
   const page = await browser.newPage({ viewport: { width: 1400, height: 1000 } });
+  page.setDefaultTimeout(90_000);
   t.after(() => page.close());
   const errors = [];
   page.on('pageerror', (err) => errors.push(err.message));
@@ -133,14 +134,14 @@ async function dashboard(t, params = {}) {
       document.querySelectorAll('[data-testid^=panel-]').length === 9 &&
       !document.querySelector('[data-state=loading]'),
     undefined,
-    { timeout: 60_000 }
+    { timeout: 120_000 }
   );
   await page.waitForTimeout(500); // the charts draw
   const panel = (title) => page.getByTestId(`panel-${title}`);
   return { page, errors, panel, text: async (title) => (await panel(title).innerText()).replace(/\s+/g, ' ') };
 }
 
-test('the dashboard 门急诊运行 shows the figures of E01', { timeout: 120_000 }, async (t) => {
+test('the dashboard 门急诊运行 shows the figures of E01', { timeout: 300_000 }, async (t) => {
   const { page, errors, panel, text } = await dashboard(t);
   await page.screenshot({ path: shot('dashboard-dark'), fullPage: true });
   assert.match(await text('今日门急诊人次'), /3671 人次/);
@@ -161,14 +162,14 @@ test('the dashboard 门急诊运行 shows the figures of E01', { timeout: 120_00
   assert.deepEqual(errors, []);
 });
 
-test('a small figure is not shown and says why', { timeout: 120_000 }, async (t) => {
+test('a small figure is not shown and says why', { timeout: 300_000 }, async (t) => {
   const { text } = await dashboard(t);
   const table = await text('科室下钻');
   assert.match(table, /儿科/);
   assert.match(table, /为保护隐私不显示/);
 });
 
-test('the drill-down shows one department', { timeout: 120_000 }, async (t) => {
+test('the drill-down shows one department', { timeout: 300_000 }, async (t) => {
   const { panel } = await dashboard(t);
   const href = await panel('科室下钻').getByRole('link', { name: '外科' }).getAttribute('href');
   assert.match(href, /var-dept=0400/);
@@ -178,7 +179,7 @@ test('the drill-down shows one department', { timeout: 120_000 }, async (t) => {
   assert.ok(whole > 0 && whole < 3671, `${whole} of 3671`);
 });
 
-test('an administrator configures the data source', { timeout: 120_000 }, async (t) => {
+test('an administrator configures the data source', { timeout: 300_000 }, async (t) => {
   const { page, errors } = await open(t, { view: 'editors' });
   await page.getByTestId('ready').waitFor();
   assert.match(await page.getByTestId('health').innerText(), /^连接正常:发布 \d+,可用指标 \d+ 个/);
@@ -195,7 +196,7 @@ test('an administrator configures the data source', { timeout: 120_000 }, async 
   assert.deepEqual(errors, []);
 });
 
-test('an editor finds an indicator by its Chinese name and asks', { timeout: 120_000 }, async (t) => {
+test('an editor finds an indicator by its Chinese name and asks', { timeout: 300_000 }, async (t) => {
   const { page, errors } = await open(t, { view: 'editors' });
   await page.getByTestId('ready').waitFor();
   const search = page.locator('input[role=combobox]#sanyi-query-indicators');
@@ -241,7 +242,7 @@ test('an editor finds an indicator by its Chinese name and asks', { timeout: 120
   assert.deepEqual(errors, []);
 });
 
-test('the editors speak English to who reads English', { timeout: 120_000 }, async (t) => {
+test('the editors speak English to who reads English', { timeout: 300_000 }, async (t) => {
   const { page, errors } = await open(t, { view: 'editors', language: 'en-US', theme: 'light' });
   await page.getByTestId('ready').waitFor();
   await page.getByText('Indicators', { exact: true }).first().waitFor();
