@@ -91,11 +91,11 @@ func (f *serveFlags) run(ctx context.Context, logger *slog.Logger, ready func(ur
 	if minCell <= 0 {
 		minCell = -1
 	}
-	listener, err := servehttp.Listen(f.address)
+	listener, err := servehttp.Listen(ctx, f.address)
 	if err != nil {
 		return err
 	}
-	logger.Info("serving", "lake", l.Dir(), "address", listener.Addr().String(), "indicators", len(catalog.Indicators()), "min_cell", max(minCell, 0))
+	logger.InfoContext(ctx, "serving", "lake", l.Dir(), "address", listener.Addr().String(), "indicators", len(catalog.Indicators()), "min_cell", max(minCell, 0))
 	scheme := "http://"
 	if f.address.Cert != "" {
 		scheme = "https://"

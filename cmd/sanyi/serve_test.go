@@ -181,7 +181,7 @@ func TestThePluginShowsE01FromARealLake(t *testing.T) {
 	defer p.Kill()
 	zone := time.FixedZone("Asia/Shanghai", 8*3600)
 	resp, err := p.QueryData(t.Context(), &backend.QueryDataRequest{
-		PluginContext: backend.PluginContext{OrgID: 1, PluginID: "sanyi-lakehouse-datasource", DataSourceInstanceSettings: &backend.DataSourceInstanceSettings{
+		PluginContext: backend.PluginContext{PluginID: "sanyi-lakehouse-datasource", DataSourceInstanceSettings: &backend.DataSourceInstanceSettings{
 			ID: 1, UID: "sanyi", Name: "sanyi", URL: s.url, JSONData: []byte(`{}`), DecryptedSecureJSONData: map[string]string{"token": s.whole}, Updated: time.Unix(1, 0),
 		}},
 		Queries: []backend.DataQuery{{

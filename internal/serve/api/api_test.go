@@ -14,8 +14,6 @@ import (
 	"github.com/sanyi-lake/sanyi/internal/fault"
 )
 
-func p[T any](v T) *T { return &v }
-
 // visits is the answer of "visits today by department against last week", with one department too small to show.
 func visits(t *testing.T) (*Answer, *time.Location) {
 	t.Helper()
@@ -28,9 +26,9 @@ func visits(t *testing.T) (*Answer, *time.Location) {
 		Publication: 7, By: []string{"dept_code"}, Compare: []string{"wow"},
 		Rows: []Row{
 			{
-				Indicator: "H001", Period: "2021-06-08", Start: day, Dims: map[string]*string{"dept_code": p("=A1")}, Unit: "人次",
-				Value: p(3671.0), Numerator: p(3671.0), Completeness: p(1.0), Partial: true,
-				Compared: map[string]Compared{"wow": {Base: p(4444.0), Change: p(-17.394239), BasePeriod: "2021-06-01"}},
+				Indicator: "H001", Period: "2021-06-08", Start: day, Dims: map[string]*string{"dept_code": new("=A1")}, Unit: "人次",
+				Value: new(3671.0), Numerator: new(3671.0), Completeness: new(1.0), Partial: true,
+				Compared: map[string]Compared{"wow": {Base: new(4444.0), Change: new(-17.394239), BasePeriod: "2021-06-01"}},
 			},
 			{Indicator: "H001", Period: "2021-06-08", Start: day, Dims: map[string]*string{"dept_code": nil}, Total: []string{"dept_code"}, Suppressed: true},
 		},

@@ -23,7 +23,7 @@ type Address struct {
 
 // Listen opens the door's address. Tokens do not travel a network in the clear: an address that others can reach
 // needs TLS, or the operator's word that something in front does it.
-func Listen(a Address) (net.Listener, error) {
+func Listen(ctx context.Context, a Address) (net.Listener, error) {
 	host, _, err := net.SplitHostPort(a.Addr)
 	if err != nil {
 		return nil, fault.New(fault.Usage, "http address %s: write HOST:PORT", a.Addr)
@@ -44,7 +44,7 @@ func Listen(a Address) (net.Listener, error) {
 		}
 		config = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}
 	}
-	l, err := net.Listen("tcp", a.Addr)
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", a.Addr)
 	if err != nil {
 		return nil, fault.New(fault.Unavailable, "http address %s: %w", a.Addr, err)
 	}

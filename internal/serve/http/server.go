@@ -17,6 +17,7 @@ import (
 	nethttp "net/http"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -108,7 +109,7 @@ func (s *Server) ServeHTTP(w nethttp.ResponseWriter, r *nethttp.Request) {
 			if err, ok := p.(error); ok && errors.Is(err, nethttp.ErrAbortHandler) {
 				panic(p)
 			}
-			s.opt.Logger.Error("question panicked", "path", r.URL.Path, "panic", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+			s.opt.Logger.ErrorContext(r.Context(), "question panicked", "path", r.URL.Path, "panic", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
 			s.writeError(w, fault.New(fault.Internal, "panic"))
 		}
 	}()
@@ -127,12 +128,12 @@ func (s *Server) known(next func(nethttp.ResponseWriter, *nethttp.Request, acces
 			var err error
 			if who, ok, err = s.gate.Identify(token); err != nil {
 				s.writeError(w, fault.New(fault.Unavailable, "tokens cannot be read: ask the operator of the lake"))
-				s.opt.Logger.Error("tokens cannot be read", "error", err)
+				s.opt.Logger.ErrorContext(r.Context(), "tokens cannot be read", "error", err)
 				return
 			}
 		}
 		if !ok {
-			s.opt.Logger.Warn("caller without a valid token", "from", r.RemoteAddr, "path", r.URL.Path)
+			s.opt.Logger.WarnContext(r.Context(), "caller without a valid token", "from", r.RemoteAddr, "path", r.URL.Path)
 			w.Header().Set("WWW-Authenticate", `Bearer realm="sanyi"`)
 			s.writeJSON(w, nethttp.StatusUnauthorized, api.Error{Kind: api.Unauthenticated, Message: "a valid token is needed: Authorization: Bearer …"})
 			return
@@ -179,7 +180,7 @@ func (s *Server) query(w nethttp.ResponseWriter, r *nethttp.Request, who access.
 		}
 	}
 	if bookErr := s.book.Append(line); bookErr != nil { // no answer leaves that is not in the book
-		s.opt.Logger.Error("audit book cannot be written", "error", bookErr)
+		s.opt.Logger.ErrorContext(r.Context(), "audit book cannot be written", "error", bookErr)
 		s.writeError(w, fault.New(fault.Unavailable, "the audit book cannot be written, so nothing is answered: ask the operator of the lake"))
 		return
 	}
@@ -187,12 +188,12 @@ func (s *Server) query(w nethttp.ResponseWriter, r *nethttp.Request, who access.
 		s.writeError(w, err)
 		return
 	}
-	s.opt.Logger.Info("question answered", "who", who.Name, "indicators", line.Indicators, "rows", line.Rows, "publication", line.Publication, "elapsed_ms", line.ElapsedMS)
+	s.opt.Logger.InfoContext(r.Context(), "question answered", "who", who.Name, "indicators", line.Indicators, "rows", line.Rows, "publication", line.Publication, "elapsed_ms", line.ElapsedMS)
 	w.Header().Set("Content-Type", media)
-	w.Header().Set("X-Sanyi-Publication", fmt.Sprint(answer.Publication))
+	w.Header().Set("X-Sanyi-Publication", strconv.FormatInt(answer.Publication, 10))
 	w.WriteHeader(nethttp.StatusOK)
 	if _, err := w.Write(body.Bytes()); err != nil {
-		s.opt.Logger.Warn("caller went away", "who", who.Name, "error", err)
+		s.opt.Logger.WarnContext(r.Context(), "caller went away", "who", who.Name, "error", err)
 	}
 }
 

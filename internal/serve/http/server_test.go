@@ -357,11 +357,11 @@ func TestARangeBecomesThePeriodsThatItTouches(t *testing.T) {
 
 func TestOnlyThisMachineMayBeServedInTheClear(t *testing.T) {
 	for _, addr := range []string{"0.0.0.0:0", ":0", "192.0.2.1:0", "lake.example:0"} {
-		if l, err := Listen(Address{Addr: addr}); err == nil || fault.KindOf(err) != fault.Usage {
+		if l, err := Listen(t.Context(), Address{Addr: addr}); err == nil || fault.KindOf(err) != fault.Usage {
 			t.Errorf("%s: got %v %v, want a usage error", addr, l, err)
 		}
 	}
-	l, err := Listen(Address{Addr: "127.0.0.1:0"})
+	l, err := Listen(t.Context(), Address{Addr: "127.0.0.1:0"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"log"
 	"net"
 	"net/http"
 	"os"
@@ -40,10 +39,10 @@ func main() {
 	if *rows != "" {
 		write := map[string]func(io.Writer) error{"fact_outp_visit": servetest.WriteRows, "dim_dept": servetest.WriteDepartments}[*rows]
 		if write == nil {
-			log.Fatalf("the test region has no rows of %s", *rows)
+			fail(fmt.Errorf("the test region has no rows of %s", *rows))
 		}
 		if err := write(os.Stdout); err != nil {
-			log.Fatal(err)
+			fail(err)
 		}
 		return
 	}
@@ -51,8 +50,13 @@ func main() {
 	err := run(ctx, o, os.Stdout, os.Stderr)
 	stop()
 	if err != nil {
-		log.Fatal(err)
+		fail(err)
 	}
+}
+
+func fail(err error) {
+	fmt.Fprintln(os.Stderr, "bridge:", err)
+	os.Exit(1)
 }
 
 type options struct{ binary, dist, page, service, tokenFile string }
@@ -70,7 +74,7 @@ func run(ctx context.Context, o options, stdout, stderr io.Writer) (err error) {
 		if err != nil {
 			return err
 		}
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 		if err != nil {
 			return err
 		}
@@ -87,7 +91,7 @@ func run(ctx context.Context, o options, stdout, stderr io.Writer) (err error) {
 		return err
 	}
 	defer b.plugin.Kill() // else it outlives us
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
@@ -116,7 +120,7 @@ type bridge struct {
 
 func (b *bridge) context() backend.PluginContext {
 	return backend.PluginContext{
-		OrgID: 1, PluginID: id, PluginVersion: "0.1.0",
+		PluginID: id, PluginVersion: "0.1.0",
 		User: &backend.User{Login: "commission", Name: "卫健委", Role: "Viewer"},
 		DataSourceInstanceSettings: &backend.DataSourceInstanceSettings{
 			ID: 7, UID: "sanyi", Type: id, Name: "三医", URL: b.url, JSONData: []byte(`{}`),

@@ -78,7 +78,7 @@ func start(t *testing.T) *grafana {
 
 func (g *grafana) context(language string) backend.PluginContext {
 	return backend.PluginContext{
-		OrgID: 1, PluginID: "sanyi-lakehouse-datasource", PluginVersion: "0.1.0",
+		PluginID: "sanyi-lakehouse-datasource", PluginVersion: "0.1.0",
 		User: &backend.User{Login: "commission", Name: "卫健委", Role: "Viewer"},
 		DataSourceInstanceSettings: &backend.DataSourceInstanceSettings{
 			ID: 7, UID: "sanyi", Type: "sanyi-lakehouse-datasource", Name: "三医", URL: g.url,

@@ -114,6 +114,7 @@ func each[T any](a arrow.Array, value func(i int) T) []*T {
 
 // text, number, moment and flag read a column; a column that is not there, or is of another type, is all null.
 func (l *longAnswer) text(name string) func(i int) *string { return at(l.columns[name].texts) }
+
 func (l *longAnswer) number(name string) func(i int) *float64 {
 	return at(l.columns[name].numbers)
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/backend/instancemgmt"
 	"github.com/grafana/grafana-plugin-sdk-go/backend/log"
 	"github.com/grafana/grafana-plugin-sdk-go/backend/resource/httpadapter"
+	"github.com/grafana/grafana-plugin-sdk-go/config"
 	"github.com/grafana/grafana-plugin-sdk-go/data"
 
 	"github.com/sanyi-lake/sanyi/internal/fault"
@@ -154,7 +155,7 @@ func (s *Source) query(ctx context.Context, req *backend.QueryDataRequest, q bac
 const defaultRows = 50_000
 
 func rowLimit(ctx context.Context) int {
-	if cfg := backend.GrafanaConfigFromContext(ctx); cfg != nil {
+	if cfg := config.GrafanaConfigFromContext(ctx); cfg != nil {
 		if sql, err := cfg.SQL(); err == nil && sql.RowLimit > 0 {
 			return int(min(sql.RowLimit, defaultRows))
 		}
@@ -170,7 +171,7 @@ func (s *Source) CheckHealth(ctx context.Context, req *backend.CheckHealthReques
 	s.mu.Unlock()
 	c, err := s.currentCatalog(ctx, callerOf(req.PluginContext))
 	if err != nil {
-		return &backend.CheckHealthResult{Status: backend.HealthStatusError, Message: err.Error()}, nil
+		return &backend.CheckHealthResult{Status: backend.HealthStatusError, Message: err.Error()}, nil //nolint:nilerr // the error is the answer
 	}
 	details, err := json.Marshal(map[string]any{"publication": c.Publication.ID, "indicators": len(c.Indicators), "identity": c.Identity, "scope": c.Scope})
 	if err != nil {

@@ -193,15 +193,15 @@ func (s *shaper) table(frame *data.Frame, long *longAnswer) {
 	}
 	notes := data.NewField("note", nil, make([]string, len(rows)))
 	notes.Config = &data.FieldConfig{DisplayNameFromDS: s.words.note}
-	any := false
+	noted := false
 	for i := range long.rows {
 		note := s.note(long, i)
 		if old, _ := notes.At(rowOf[i]).(string); note != "" && !strings.Contains(old, note) {
-			any = true
+			noted = true
 			notes.Set(rowOf[i], strings.TrimPrefix(old+";"+note, ";"))
 		}
 	}
-	if any {
+	if noted {
 		frame.Fields = append(frame.Fields, notes)
 	}
 }
