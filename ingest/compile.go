@@ -47,12 +47,13 @@ type plan struct {
 // tablePlan is one table of the plan.
 type tablePlan struct {
 	table  *Table
-	prefix string            // of its columns in rec; "" in a child's own temp table
-	temp   string            // rec, or the child's temp table
-	create string            // children: how the temp table is made
-	values []string          // contract columns that rec (or the child's table) holds
-	pick   map[string]string // how a value is taken from the levels, where not by its name: discard_value
-	err    string            // column that lists the errors
+	prefix string                  // of its columns in rec; "" in a child's own temp table
+	temp   string                  // rec, or the child's temp table
+	create func(live []int) string // children: how the temp table is made of those branches
+	probe  string                  // children: which branches have any row; "" where there is one
+	values []string                // contract columns that rec (or the child's table) holds
+	pick   map[string]string       // how a value is taken from the levels, where not by its name: discard_value
+	err    string                  // column that lists the errors
 	warn   string
 	on     string // column that says whether the record has a row of this table
 }
@@ -631,7 +632,7 @@ func (p *plan) compileChild(t *Table, i int) (tablePlan, error) {
 	if t.Each.JSON != "" {
 		from = p.elements(t)
 	}
-	var selects []string
+	var selects, wheres []string
 	for _, b := range t.branches {
 		items := []string{"s._file", "s._del", "s._src_row", "s._src_offset", "CAST(NULL AS SMALLINT) AS _ign", "TRUE AS _when"}
 		if t.Each.JSON != "" {
@@ -653,6 +654,7 @@ func (p *plan) compileChild(t *Table, i int) (tablePlan, error) {
 			where += " AND (" + text + ")"
 		}
 		selects = append(selects, "SELECT "+strings.Join(append(items, xs...), ", ")+"\nFROM "+from+p.join()+"\nWHERE "+where)
+		wheres = append(wheres, where)
 	}
 	var levels layers
 	if err := p.rows(&tp, &levels); err != nil {
@@ -662,7 +664,14 @@ func (p *plan) compileChild(t *Table, i int) (tablePlan, error) {
 	for _, v := range tp.values {
 		keep = append(keep, tp.taken(v))
 	}
-	tp.create = fmt.Sprintf("CREATE OR REPLACE TEMP TABLE %s AS\nSELECT %s\nFROM (%s)", tp.temp, strings.Join(keep, ", "), levels.wrap(strings.Join(selects, "\nUNION ALL ")))
+	tp.create = func(live []int) string {
+		chosen := make([]string, 0, len(live))
+		for _, i := range live {
+			chosen = append(chosen, selects[i])
+		}
+		return fmt.Sprintf("CREATE OR REPLACE TEMP TABLE %s AS\nSELECT %s\nFROM (%s)", tp.temp, strings.Join(keep, ", "), levels.wrap(strings.Join(chosen, "\nUNION ALL ")))
+	}
+	tp.probe = probe(from+p.join(), wheres)
 	return tp, nil
 }
 

@@ -73,6 +73,11 @@ func (r *run) pass(ctx context.Context, s *Source, format string, ds []*delivery
 		rows: map[int32]map[string]int64{},
 	}
 	var err error
+	if s.byTable {
+		if s, err = r.narrow(s, format, ds); err != nil {
+			return err
+		}
+	}
 	if p.plan, err = compile(s, r.dialect, r.opts.Relaxed, schema.Zone, r.now.Format(time.DateOnly)); err != nil {
 		return err
 	}
@@ -187,7 +192,11 @@ func (p *pass) chunk(ctx context.Context) error {
 	jobs := c.jobs()
 	p.report(c)
 	for i := range p.plan.kids {
-		if err := p.exec(ctx, p.plan.kids[i].create); err != nil {
+		live, err := p.liveBranches(ctx, &p.plan.kids[i])
+		if err != nil {
+			return err
+		}
+		if err := p.exec(ctx, p.plan.kids[i].create(live)); err != nil {
 			return err
 		}
 	}
