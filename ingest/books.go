@@ -140,6 +140,9 @@ func (b *books) quality(ctx context.Context, p *pass, d *delivery) error {
 		t := &p.plan.source.Tables[i]
 		rows := p.rows[d.index][t.Table]
 		for _, c := range t.Lacks {
+			if p.plan.source.byTable {
+				continue // found row by row
+			}
 			col, _ := t.contract.Column(c)
 			if col.Required {
 				if err := b.result(ctx, d, c+"_required", t.Table, c, "COMPLETE", rows, rows, true); err != nil {

@@ -144,15 +144,19 @@ func (c caster) boolean(x string) string {
 		}
 		return strings.Join(out, ", ")
 	}
-	var b strings.Builder
-	b.WriteString("CASE")
-	if len(c.yes) > 0 {
-		fmt.Fprintf(&b, " WHEN lower(trim(%s)) IN (%s) THEN TRUE", x, list(c.yes))
+	branches := func(x string) string {
+		var b strings.Builder
+		if len(c.yes) > 0 {
+			fmt.Fprintf(&b, " WHEN list_contains([%s], %s) THEN TRUE", list(c.yes), x)
+		}
+		if len(c.no) > 0 {
+			fmt.Fprintf(&b, " WHEN list_contains([%s], %s) THEN FALSE", list(c.no), x)
+		}
+		return b.String()
 	}
-	if len(c.no) > 0 {
-		fmt.Fprintf(&b, " WHEN lower(trim(%s)) IN (%s) THEN FALSE", x, list(c.no))
-	}
-	return b.String() + " END"
+	// Most extracts write the words as they stand in the list: only the others are cut and folded. One call with a
+	// constant list is one node; IN with seven words would be a node a word, or a hash join a list.
+	return fmt.Sprintf("CASE%s WHEN %s IS NOT NULL THEN CASE%s END END", branches(x), x, branches("lower(trim("+x+"))"))
 }
 
 func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }

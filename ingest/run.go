@@ -361,6 +361,11 @@ func (r *run) openLoader(ctx context.Context) error {
 		return err
 	}
 	r.loader = loader
+	// DuckDB turns IN lists into hash joins. Of a table's fifty short lists of codes that made fifty joins in one
+	// statement, which cost several times the comparisons and most of the memory.
+	if err := r.exec(ctx, "SET disabled_optimizers = 'in_clause'"); err != nil {
+		return err
+	}
 	err = loader.RegisterString(personKeyFunc, 4, func() duckdb.StringFunc {
 		p := newPersons(r.key)
 		return func(args []string, ok []bool) (string, bool, error) {

@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/sanyi-lake/sanyi/ingest/reader"
 	"github.com/sanyi-lake/sanyi/internal/fault"
 	"github.com/sanyi-lake/sanyi/schema"
 )
@@ -49,6 +50,57 @@ func tableSource(set *schema.Set, opts Options) (*Source, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// narrow leaves out the contract's columns that none of the files has: a column that is always null costs as much to
+// read, cast and check as any other. What JSON holds is known only after reading, so it keeps all.
+func (r *run) narrow(s *Source, format string, ds []*delivery) (*Source, error) {
+	if format != reader.CSV && format != reader.Parquet {
+		return s, nil
+	}
+	have := map[string]bool{}
+	for _, d := range ds {
+		for _, j := range d.jobs {
+			for _, name := range r.header(s, format, j) {
+				have[strings.ToLower(name)] = true
+			}
+		}
+	}
+	narrow := *s
+	narrow.order, narrow.columns = nil, nil
+	t := s.Tables[0]
+	t.Columns, t.branches, t.Lacks = nil, nil, nil
+	for _, a := range s.Tables[0].Columns {
+		c, _ := t.contract.Column(a.Column)
+		switch {
+		case have[strings.ToLower(a.Column)]:
+			t.Columns = append(t.Columns, a)
+		case c.Required:
+			t.Lacks = append(t.Lacks, a.Column)
+		}
+	}
+	if len(t.Columns) == 0 {
+		return s, nil
+	}
+	narrow.Tables = []Table{t}
+	return &narrow, narrow.bind(r.set)
+}
+
+// header is the columns of a file; none where it cannot be read, which the pass will find and tell.
+func (r *run) header(s *Source, format string, j *job) []string {
+	content, err := j.member.Open()
+	if err != nil {
+		return nil
+	}
+	defer content.Close() //nolint:errcheck // only read
+	spec := s.spec()
+	spec.Format, spec.TempDir = format, r.work
+	rd, err := reader.Open(spec, j.member.Path, content, nil)
+	if err != nil {
+		return nil
+	}
+	defer rd.Release()
+	return rd.Columns()
 }
 
 // formatOf is the format of a file loaded by --table, by its name.
