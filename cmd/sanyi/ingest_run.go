@@ -217,4 +217,3 @@ func loadsCommand() *cobra.Command {
 	f.StringVar(&date, "date", "", lang.Pick("只看某业务日期", "of one business date"))
 	return cmd
 }
-
