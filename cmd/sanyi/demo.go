@@ -54,7 +54,7 @@ func demoCommand() *cobra.Command {
 }
 
 // demoNights of a county is what two cores load within the minute that a first look may take; --nights asks for more.
-const demoNights = 21
+const demoNights = 14
 
 // demo is one run through the whole house, by the doors that everybody uses.
 type demo struct {
