@@ -407,7 +407,7 @@ func (s *simulation) lostToday(source string, o *org, d day) bool {
 	switch n := int(d - s.first()); {
 	case n == 4 && source == "outp_visit_cloud" && o == s.centres[len(s.centres)-1],
 		n == 5 && source == "bed_day" && o == s.hospitals[len(s.hospitals)-1],
-		n == 6 && source == "hqms_front_sheet" && o == s.hospitals[0]:
+		n == 2 && source == "hqms_front_sheet" && o == s.hospitals[0]:
 		return true
 	case o == s.bureau || o == s.platform:
 		return false
