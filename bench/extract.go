@@ -7,21 +7,53 @@ import (
 	"math"
 	"math/rand/v2"
 	"strconv"
+	"strings"
 	"time"
 )
 
 // stayColumns are the 40 columns of the inpatient extract, under their contract names, so that the same file can be
 // loaded by `ingest --table` and read by a plain read_csv.
 var stayColumns = []struct{ name, duckdb string }{
-	{"stay_id", "VARCHAR"}, {"org_code", "VARCHAR"}, {"person_key", "VARCHAR"}, {"admit_time", "TIMESTAMP"}, {"discharge_time", "TIMESTAMP"},
-	{"discharge_date", "DATE"}, {"los_days", "INTEGER"}, {"admit_dept", "VARCHAR"}, {"discharge_dept", "VARCHAR"}, {"attending_id", "VARCHAR"},
-	{"admit_route", "VARCHAR"}, {"discharge_way", "VARCHAR"}, {"plan_readmit31", "BOOLEAN"}, {"is_day_surgery", "BOOLEAN"}, {"pay_method", "VARCHAR"},
-	{"insutype", "VARCHAR"}, {"insu_region_code", "VARCHAR"}, {"region_residence", "VARCHAR"}, {"age_years", "INTEGER"}, {"sex_code", "VARCHAR"},
-	{"primary_diag_code", "VARCHAR"}, {"primary_diag_cond", "VARCHAR"}, {"main_proc_code", "VARCHAR"}, {"main_surg_level", "INTEGER"},
-	{"is_surgery", "BOOLEAN"}, {"is_mini_invasive", "BOOLEAN"}, {"is_level4", "BOOLEAN"}, {"has_complication", "BOOLEAN"}, {"is_death", "BOOLEAN"},
-	{"is_low_risk_drg", "BOOLEAN"}, {"drg_code", "VARCHAR"}, {"drg_weight", "DECIMAL(8,4)"}, {"is_grouped", "BOOLEAN"},
-	{"total_fee", "DECIMAL(16,2)"}, {"west_drug_fee", "DECIMAL(16,2)"}, {"tcm_patent_fee", "DECIMAL(16,2)"}, {"tcm_herb_fee", "DECIMAL(16,2)"},
-	{"material_fee", "DECIMAL(16,2)"}, {"nursing_fee", "DECIMAL(16,2)"}, {"surgery_fee", "DECIMAL(16,2)"},
+	{"stay_id", "VARCHAR"},
+	{"org_code", "VARCHAR"},
+	{"person_key", "VARCHAR"},
+	{"admit_time", "TIMESTAMP"},
+	{"discharge_time", "TIMESTAMP"},
+	{"discharge_date", "DATE"},
+	{"los_days", "INTEGER"},
+	{"admit_dept", "VARCHAR"},
+	{"discharge_dept", "VARCHAR"},
+	{"attending_id", "VARCHAR"},
+	{"admit_route", "VARCHAR"},
+	{"discharge_way", "VARCHAR"},
+	{"plan_readmit31", "BOOLEAN"},
+	{"is_day_surgery", "BOOLEAN"},
+	{"pay_method", "VARCHAR"},
+	{"insutype", "VARCHAR"},
+	{"insu_region_code", "VARCHAR"},
+	{"region_residence", "VARCHAR"},
+	{"age_years", "INTEGER"},
+	{"sex_code", "VARCHAR"},
+	{"primary_diag_code", "VARCHAR"},
+	{"primary_diag_cond", "VARCHAR"},
+	{"main_proc_code", "VARCHAR"},
+	{"main_surg_level", "INTEGER"},
+	{"is_surgery", "BOOLEAN"},
+	{"is_mini_invasive", "BOOLEAN"},
+	{"is_level4", "BOOLEAN"},
+	{"has_complication", "BOOLEAN"},
+	{"is_death", "BOOLEAN"},
+	{"is_low_risk_drg", "BOOLEAN"},
+	{"drg_code", "VARCHAR"},
+	{"drg_weight", "DECIMAL(8,4)"},
+	{"is_grouped", "BOOLEAN"},
+	{"total_fee", "DECIMAL(16,2)"},
+	{"west_drug_fee", "DECIMAL(16,2)"},
+	{"tcm_patent_fee", "DECIMAL(16,2)"},
+	{"tcm_herb_fee", "DECIMAL(16,2)"},
+	{"material_fee", "DECIMAL(16,2)"},
+	{"nursing_fee", "DECIMAL(16,2)"},
+	{"surgery_fee", "DECIMAL(16,2)"},
 }
 
 // visitColumns are the columns of the outpatient extract.
@@ -41,13 +73,11 @@ var firstDay = time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
 // nightly extracts come. The same seed gives the same bytes.
 func writeStays(w io.Writer, rows int, seed uint64) error {
 	out := bufio.NewWriterSize(w, 1<<20)
-	for i, c := range stayColumns {
-		if i > 0 {
-			out.WriteByte(',')
-		}
-		out.WriteString(c.name)
+	var names []string
+	for _, c := range stayColumns {
+		names = append(names, c.name)
 	}
-	out.WriteByte('\n')
+	fmt.Fprintln(out, strings.Join(names, ",")) // Flush tells of a write that failed
 	rng := rand.New(rand.NewPCG(seed, 40))
 	for i := range rows {
 		discharge := firstDay.AddDate(0, 0, i*extractDays/rows).Add(time.Duration(8*3600+rng.IntN(10*3600)) * time.Second)
@@ -78,13 +108,7 @@ func writeStays(w io.Writer, rows int, seed uint64) error {
 // writeVisits writes rows outpatient records over one year.
 func writeVisits(w io.Writer, rows int, seed uint64) error {
 	out := bufio.NewWriterSize(w, 1<<20)
-	for i, c := range visitColumns {
-		if i > 0 {
-			out.WriteByte(',')
-		}
-		out.WriteString(c)
-	}
-	out.WriteByte('\n')
+	fmt.Fprintln(out, strings.Join(visitColumns, ","))
 	rng := rand.New(rand.NewPCG(seed, 41))
 	for i := range rows {
 		at := firstDay.AddDate(0, 0, i*extractDays/rows).Add(time.Duration(7*3600+rng.IntN(11*3600)) * time.Second)

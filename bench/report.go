@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"strconv"
 	"time"
 )
 
@@ -30,5 +31,5 @@ func mib(bytes int64) string {
 	if bytes == 0 {
 		return "-"
 	}
-	return fmt.Sprintf("%d", bytes>>20)
+	return strconv.FormatInt(bytes>>20, 10)
 }

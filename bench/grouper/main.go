@@ -63,7 +63,6 @@ func measure(out io.Writer, folder string, n, rounds int) error {
 	}
 	fmt.Fprintf(out, "%d cases, %.1f codes each\n", n, float64(codes)/float64(n))
 	w := g.Worker()
-	grouped := 0
 	for _, pass := range []struct {
 		name   string
 		rounds int
@@ -74,7 +73,7 @@ func measure(out io.Writer, folder string, n, rounds int) error {
 		{"with the trace", max(1, rounds/5), func(i int) bool { r, _ := w.Explain(&cases[i]); return r.Status == drg.OK }},
 	} {
 		runtime.GC()
-		grouped = 0
+		grouped := 0
 		cpu := processorTime()
 		for range pass.rounds {
 			for i := range cases {
