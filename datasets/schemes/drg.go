@@ -52,8 +52,7 @@ type Group struct {
 }
 
 type drgRows struct {
-	mdcs  []*MDC
-	parts []string // body regions of mdc_dx, sorted
+	mdcs []*MDC
 }
 
 // MDCs are the categories in the order of evaluation.
@@ -219,11 +218,12 @@ func translate(text string) string {
 	text = foreignMember.ReplaceAllString(text, "ANYOP($1)")
 	text = foreignFirst.ReplaceAllString(text, "POP(valid)")
 	text = foreignFirstIn.ReplaceAllStringFunc(text, func(m string) string {
-		var any []string
-		for _, code := range foreignCode.FindAllString(m[strings.Index(m, " in ["):], -1) {
-			any = append(any, "POP("+code+")")
+		var one []string
+		_, codes, _ := strings.Cut(m, " in [")
+		for _, code := range foreignCode.FindAllString(codes, -1) {
+			one = append(one, "POP("+code+")")
 		}
-		return "(" + strings.Join(any, " | ") + ")"
+		return "(" + strings.Join(one, " | ") + ")"
 	})
 	return foreignWords.Replace(text)
 }
@@ -252,7 +252,7 @@ func (s *Scheme) resolveLists(bad *faults, mdcs map[string]*MDC, adrgs map[strin
 			if adrg == "" {
 				adrg = own
 			}
-			empty := false
+			var empty bool
 			switch {
 			case c.List.MDC:
 				empty = !inMDC[mdc]
@@ -301,11 +301,9 @@ func listNames(t *Table, adrgs map[string]*ADRG, bad *faults) map[string]bool {
 func (s *Scheme) oneTable(bad *faults) {
 	for _, name := range []string{"cce.csv", "mcc.csv", "cc.csv"} {
 		t := s.Tables[name]
-		code := 0
+		code := t.Column("dx")
 		if name == "cce.csv" {
 			code = t.Column("principal_dx")
-		} else {
-			code = t.Column("dx")
 		}
 		table := t.Column("excl_table")
 		seen := make(map[string]int32, t.Len())

@@ -1,6 +1,7 @@
 package schemes_test
 
 import (
+	"maps"
 	"os"
 	"testing"
 	"testing/fstest"
@@ -30,9 +31,7 @@ func FuzzRead(f *testing.F) {
 	f.Add("manifest.json", []byte(`{"version":"x","effective_from":"2024-01-01"}`))
 	f.Fuzz(func(t *testing.T, name string, data []byte) {
 		fsys := fstest.MapFS{}
-		for k, v := range base {
-			fsys[k] = v
-		}
+		maps.Copy(fsys, base)
 		if fsys[name] == nil && name != "manifest.json" {
 			name = "adrg.csv"
 		}

@@ -72,7 +72,7 @@ func FromWorkbook(r io.Reader, name string) (Package, error) {
 	if err != nil {
 		return nil, fault.New(fault.Invalid, "%s: %w", name, err)
 	}
-	defer book.Close() //nolint:errcheck // read only
+	defer book.Close()
 	p := Package{}
 	var m Manifest
 	known := fileNames(DRG)
@@ -85,9 +85,7 @@ func FromWorkbook(r io.Reader, name string) (Package, error) {
 		}
 		switch {
 		case file == "manifest.csv":
-			if m, err = manifestOf(rows); err != nil {
-				return nil, fault.New(fault.Invalid, "%s: sheet %s: %w", name, sheet, err)
-			}
+			m = manifestOf(rows)
 		case slices.Contains(known, file) && len(rows) > 0:
 			if p[file], err = sheetCSV(rows); err != nil {
 				return nil, err
@@ -100,7 +98,7 @@ func FromWorkbook(r io.Reader, name string) (Package, error) {
 	return p, p.seal(m)
 }
 
-func manifestOf(rows [][]string) (Manifest, error) {
+func manifestOf(rows [][]string) Manifest {
 	values := map[string]string{}
 	for _, row := range rows {
 		if len(row) > 1 {
@@ -108,12 +106,11 @@ func manifestOf(rows [][]string) (Manifest, error) {
 		}
 	}
 	delete(values, "key")
-	m := Manifest{
+	return Manifest{
 		Version: values["version"], Kind: values["kind"], Base: values["base"], Region: values["region"], EffectiveFrom: values["effective_from"],
 		EffectiveTo: values["effective_to"], ICDDx: values["icd_dx"], ICDOp: values["icd_op"], Source: values["source"], Licence: values["licence"],
 		Title: Title{ZH: values["title_zh"], EN: values["title_en"]},
 	}
-	return m, nil
 }
 
 // sheetCSV writes rows of one width: a workbook leaves empty cells at the end out.
@@ -162,7 +159,7 @@ func (f *memoryFile) Close() error               { return nil }
 type memoryInfo struct{ f *memoryFile }
 
 func (i memoryInfo) Name() string       { return i.f.name }
-func (i memoryInfo) Size() int64        { return i.f.Reader.Size() }
+func (i memoryInfo) Size() int64        { return i.f.Size() }
 func (i memoryInfo) Mode() fs.FileMode  { return 0o444 }
 func (i memoryInfo) ModTime() time.Time { return time.Time{} }
 func (i memoryInfo) IsDir() bool        { return false }

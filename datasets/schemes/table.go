@@ -64,7 +64,7 @@ func readTable(fsys fs.FS, folder, name string, required ...string) (*Table, err
 	if err != nil {
 		return nil, fault.New(fault.NotFound, "%s: %w", where, plainCause(err))
 	}
-	defer f.Close() //nolint:errcheck // read only
+	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxTableBytes+1))
 	if err != nil {
 		return nil, fault.New(fault.Invalid, "%s: %w", where, err)
