@@ -108,7 +108,7 @@ func (u *unpacked) Read(p []byte) (int, error) {
 	switch {
 	case u.n > u.limit.MaxBytes:
 		return 0, tooMuch(u.limit.MaxBytes)
-	case err != nil && err != io.EOF: //nolint:errorlint // io.EOF is returned bare by Read.
+	case err != nil && err != io.EOF: // Read returns io.EOF bare
 		return n, damaged(u.n, err)
 	}
 	if rerr := ratio(u.n, u.in.n, u.limit.MaxRatio); rerr != nil {
@@ -292,17 +292,19 @@ func (w *walker) broken(e entry, member string, err error) {
 	if member == "" {
 		member = e.rel
 	}
-	w.tree.Members = append(w.tree.Members, &Member{Path: member, Name: member, Disk: e.disk, Size: -1, ModTime: e.mod,
-		Err: fault.Wrap(fault.Refused, fmt.Errorf("%s: %w", member, err))})
+	w.tree.Members = append(w.tree.Members, &Member{
+		Path: member, Name: member, Disk: e.disk, Size: -1, ModTime: e.mod,
+		Err: fault.Wrap(fault.Refused, fmt.Errorf("%s: %w", member, err)),
+	})
 }
 
-// Damaged is the error of an archive or compressed file that is cut off or spoilt.
-type Damaged struct {
+// DamagedError is the error of an archive or compressed file that is cut off or spoilt.
+type DamagedError struct {
 	Bytes int64 // unpacked bytes that came before the fault
 	Err   error
 }
 
-func (d *Damaged) Error() string {
+func (d *DamagedError) Error() string {
 	cause := lang.Pick("已损坏", "is damaged")
 	if errors.Is(d.Err, io.ErrUnexpectedEOF) || errors.Is(d.Err, io.EOF) {
 		cause = lang.Pick("被截断", "is cut off")
@@ -310,17 +312,17 @@ func (d *Damaged) Error() string {
 	return fmt.Sprintf(lang.Pick("压缩文件%s：解压出 %d 字节后中断（%v）；请重新传送", "the compressed file %s: it broke after %d unpacked bytes (%v); send it again"), cause, d.Bytes, d.Err)
 }
 
-func (d *Damaged) Unwrap() error { return d.Err }
+func (d *DamagedError) Unwrap() error { return d.Err }
 
 func damaged(n int64, err error) error {
-	var d *Damaged
+	var d *DamagedError
 	if errors.As(err, &d) || fault.KindOf(err) != fault.Internal {
 		return err
 	}
 	if errors.Is(err, io.EOF) {
 		err = io.ErrUnexpectedEOF
 	}
-	return fault.Wrap(fault.Refused, &Damaged{Bytes: n, Err: err})
+	return fault.Wrap(fault.Refused, &DamagedError{Bytes: n, Err: err})
 }
 
 // zipName is the member's name in UTF-8. Zips made on Chinese Windows carry GBK names without saying so.

@@ -183,28 +183,43 @@ func TestHostileArchivesAreMembersWithAnError(t *testing.T) {
 		wants []string // parts of each line
 	}{
 		{"a name that leads out of a zip", func(t *testing.T) file {
+			t.Helper()
 			return file{"x.zip", zipOf(t, file{"../../etc/evil.csv", "1"}, file{"ok.csv", "2"}, file{"/abs.csv", "3"}, file{`..\w.csv`, "4"})}
 		}, landing.Options{}, []string{"x.zip/evil.csv ! ", "x.zip/ok.csv = 2", "x.zip/abs.csv ! ", "x.zip/w.csv ! "}},
 		{"a name that leads out of a tar", func(t *testing.T) file {
+			t.Helper()
 			return file{"x.tar", tarOf(t, file{"a/../../evil.csv", "1"}, file{"ok.csv", "2"})}
 		}, landing.Options{}, []string{"leads out of the archive", "x.tar/ok.csv = 2"}},
 		{"links", func(t *testing.T) file {
+			t.Helper()
 			return file{"x.tar", tarOf(t, file{"l.csv", "->/etc/passwd"}, file{"ok.csv", "2"})}
 		}, landing.Options{}, []string{"x.tar/l.csv ! x.tar/l.csv: a link", "= 2"}},
-		{"links in a zip", func(t *testing.T) file { return file{"x.zip", zipOf(t, file{"l.csv", "->/etc/passwd"})} }, landing.Options{}, []string{"a link"}},
+		{"links in a zip", func(t *testing.T) file {
+			t.Helper()
+			return file{"x.zip", zipOf(t, file{"l.csv", "->/etc/passwd"})}
+		}, landing.Options{}, []string{"a link"}},
 		{"a truncated gz", func(*testing.T) file { return file{"x.csv.gz", cut(gz(noise(100_000)))} }, landing.Options{}, []string{"x.csv.gz: the compressed file is cut off"}},
-		{"a truncated xz", func(t *testing.T) file { return file{"x.csv.xz", cut(xzOf(t, noise(100_000)))} }, landing.Options{}, []string{"x.csv.xz: the compressed file is cut off"}},
+		{"a truncated xz", func(t *testing.T) file {
+			t.Helper()
+			return file{"x.csv.xz", cut(xzOf(t, noise(100_000)))}
+		}, landing.Options{}, []string{"x.csv.xz: the compressed file is cut off"}},
 		{"a truncated tar.gz", func(t *testing.T) file {
+			t.Helper()
 			return file{"x.tar.gz", cut(gz(tarOf(t, file{"ok.csv", "1"}, file{"big.csv", noise(100_000)})))}
 		}, landing.Options{}, []string{"x.tar.gz/ok.csv = 1", "x.tar.gz/big.csv ! x.tar.gz/big.csv: the compressed file is cut off: it broke after "}},
-		{"a truncated zip", func(t *testing.T) file { return file{"x.zip", cut(zipOf(t, file{"a.csv", noise(1000)}))} }, landing.Options{}, []string{"x.zip ! x.zip: the compressed file is damaged"}},
+		{"a truncated zip", func(t *testing.T) file {
+			t.Helper()
+			return file{"x.zip", cut(zipOf(t, file{"a.csv", noise(1000)}))}
+		}, landing.Options{}, []string{"x.zip ! x.zip: the compressed file is damaged"}},
 		{"no gz at all", func(*testing.T) file { return file{"x.csv.gz", "<html><body>not found</body></html>"} }, landing.Options{}, []string{"x.csv.gz: the compressed file is damaged"}},
 		{"a spoilt zip member", func(t *testing.T) file {
+			t.Helper()
 			return file{"x.zip", strings.Replace(zipStored(t, "a.csv", "content"), "content", "c0ntent", 1)}
 		}, landing.Options{}, []string{"x.zip/a.csv: the compressed file is damaged"}},
 		{"a bomb", func(*testing.T) file { return file{"x.csv.gz", gz(strings.Repeat("0", 70<<20))} }, landing.Options{MaxRatio: 100}, []string{"more than 100 times its size"}},
 		{"too many bytes", func(*testing.T) file { return file{"x.csv.gz", gz(strings.Repeat("0", 5000))} }, landing.Options{MaxBytes: 4000}, []string{"more than the limit of 4000 bytes"}},
 		{"too deep", func(t *testing.T) file {
+			t.Helper()
 			return file{"x.zip", zipOf(t, file{"y.zip", zipOf(t, file{"z.zip", zipOf(t, file{"a.csv", "1"})})})}
 		}, landing.Options{MaxDepth: 2}, []string{"more than 2 deep"}},
 	} {
@@ -303,7 +318,7 @@ func TestTruncatedFileSaysHowManyBytesCame(t *testing.T) {
 	}
 	defer c.Close()
 	n, err := io.Copy(io.Discard, c)
-	var d *landing.Damaged
+	var d *landing.DamagedError
 	if !errors.As(err, &d) || d.Bytes != n || n == 0 || fault.KindOf(err) != fault.Refused {
 		t.Errorf("err %v after %d bytes", err, n)
 	}

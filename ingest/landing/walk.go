@@ -177,8 +177,10 @@ func (w *walker) member(e entry, name string) error {
 
 // fail lists a member that cannot be read.
 func (w *walker) fail(rel, disk string, mod time.Time, why string) {
-	w.tree.Members = append(w.tree.Members, &Member{Path: rel, Name: rel, Disk: disk, Size: -1, ModTime: mod,
-		Err: fault.New(fault.Refused, "%s: %s", rel, why)})
+	w.tree.Members = append(w.tree.Members, &Member{
+		Path: rel, Name: rel, Disk: disk, Size: -1, ModTime: mod,
+		Err: fault.New(fault.Refused, "%s: %s", rel, why),
+	})
 }
 
 func (w *walker) skip(rel, why string) {
