@@ -174,7 +174,7 @@ func (c *csvReader) header() error {
 	c.s.r = c.s.next
 	c.trailing = len(raw) > 1 && cleanName(raw[len(raw)-1]) == ""
 	if len(given) > 0 {
-		if len(given) != len(raw) && !(c.trailing && len(given) == len(raw)-1) {
+		if len(given) != len(raw) && (!c.trailing || len(given) != len(raw)-1) {
 			return refuse(c.name, FaultNoHeader, nil,
 				fmt.Sprintf("表头有 %d 列，来源文件的 csv.columns 有 %d 列", len(raw), len(given)),
 				fmt.Sprintf("the header has %d columns, csv.columns of the source file has %d", len(raw), len(given)))

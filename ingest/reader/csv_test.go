@@ -36,10 +36,10 @@ type result struct {
 }
 
 // readAll opens and drains a reader, with an allocator that notices a lost buffer.
-func readAll(t testing.TB, spec reader.Spec, in io.Reader) result {
-	t.Helper()
+func readAll(tb testing.TB, spec reader.Spec, in io.Reader) result {
+	tb.Helper()
 	mem := memory.NewCheckedAllocator(memory.DefaultAllocator)
-	defer mem.AssertSize(t, 0)
+	defer mem.AssertSize(tb, 0)
 	r, err := reader.Open(spec, "f.csv", in, mem)
 	if err != nil {
 		return result{err: err}
@@ -71,7 +71,7 @@ func readAll(t testing.TB, spec reader.Spec, in io.Reader) result {
 	out.rejects = append(out.rejects, r.Rejects()...)
 	out.err = r.Err()
 	if got, want := r.Records(), int64(len(out.rows)+len(out.rejects)); got != want {
-		t.Errorf("records %d, want rows + rejects = %d", got, want)
+		tb.Errorf("records %d, want rows + rejects = %d", got, want)
 	}
 	return out
 }

@@ -87,7 +87,7 @@ func openSource(name, declared string, r io.Reader) (*source, error) {
 		enc = detectUTF16(sample)
 	}
 	if enc != "" {
-		if s.declare != "" && s.declare != enc && !(strings.HasPrefix(enc, "utf-16") && strings.EqualFold(declared, "utf-16")) {
+		if s.declare != "" && s.declare != enc && (!strings.HasPrefix(enc, "utf-16") || !strings.EqualFold(declared, "utf-16")) {
 			return nil, refuse(name, FaultEncoding, nil,
 				fmt.Sprintf("声明的编码是 %s，但文件开头的标记（BOM）说是 %s", s.declare, enc),
 				fmt.Sprintf("%s is declared, but the mark at the file's begin (BOM) says %s", s.declare, enc))
@@ -242,8 +242,8 @@ func (s *source) decide() error {
 	if s.declare != "" {
 		if u, three := scoreUTF8(sample, s.eof); s.declare != "utf-8" && u.invalid == 0 && three >= 3 {
 			return refuse(s.name, FaultEncoding, nil,
-				fmt.Sprintf("声明的编码是 %s，但内容是 UTF-8；请改为 encoding: utf-8 或 auto", s.declare),
-				fmt.Sprintf("%s is declared, but the content is UTF-8; declare encoding: utf-8 or auto", s.declare))
+				"声明的编码是 "+s.declare+"，但内容是 UTF-8；请改为 encoding: utf-8 或 auto",
+				s.declare+" is declared, but the content is UTF-8; declare encoding: utf-8 or auto")
 		}
 		s.use(s.declare)
 		return nil

@@ -60,7 +60,7 @@ func detect(sample []byte, whole bool) (name string, candidates []string) {
 	switch {
 	case u.invalid == 0 && three > 0:
 		return "utf-8", nil // sequences of three bytes do not come about by chance
-	case u.invalid == 0 && !(gbLikely && u.chars < 20):
+	case u.invalid == 0 && (!gbLikely || u.chars >= 20):
 		return "utf-8", nil
 	case u.invalid == 0:
 		return "", []string{"utf-8", "gb18030"}

@@ -110,7 +110,7 @@ func (j *jsonReader) flagsOf() pathFlags {
 	return f
 }
 
-// elements takes the wanted elements of an array, as paths name[0], name[1].given …
+// elements takes the wanted elements of an array, as paths such as name[0] and name[1].given.
 func (j *jsonReader) elements(b []byte, i int) (reason, column string) {
 	depth := len(j.path)
 	n := 0

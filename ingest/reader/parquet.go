@@ -136,7 +136,7 @@ func leafNames(prefix string, fields []arrow.Field) []string {
 }
 
 // leafArrays lists the arrays in the order of leafNames. A null group makes its fields null.
-func leafArrays(out []arrow.Array, arrays []arrow.Array) []arrow.Array {
+func leafArrays(out, arrays []arrow.Array) []arrow.Array {
 	for _, a := range arrays {
 		s, ok := a.(*array.Struct)
 		if !ok {

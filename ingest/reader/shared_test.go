@@ -58,7 +58,7 @@ func TestPublicFilesAreReadWhole(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				for r.Next() { //nolint:revive // only the account counts.
+				for r.Next() { // only the account counts
 				}
 				if r.Err() != nil {
 					t.Fatal(r.Err())

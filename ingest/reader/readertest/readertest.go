@@ -121,7 +121,7 @@ func Run(t *testing.T, f Format) {
 			return
 		}
 		defer r.Release()
-		for r.Next() { //nolint:revive // only the account counts.
+		for r.Next() { // only the account counts
 		}
 		if r.Err() == nil && len(r.Rejects()) == 0 && r.Records() == int64(len(want)) {
 			t.Error("a file that lost its end was read as whole")
