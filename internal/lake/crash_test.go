@@ -129,7 +129,7 @@ func startWriter(t *testing.T, dir, crashAt string) *writer {
 func (w *writer) end() {
 	for w.next() {
 	}
-	w.cmd.Wait() //nolint:errcheck // it was killed
+	_ = w.cmd.Wait() // it was killed
 }
 
 // next waits until the writer tells of a publication; false: it has ended.

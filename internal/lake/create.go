@@ -103,7 +103,8 @@ func Create(ctx context.Context, dir string, opts CreateOptions) (*Lake, error) 
 }
 
 func chooseKey(dir string, opts CreateOptions) (KeyRef, error) {
-	file, recorded := opts.KeyFile, opts.KeyFile
+	file := opts.KeyFile
+	var recorded string // in sanyi.yaml
 	if file == "" {
 		file, recorded = dir+".key", filepath.Join("..", filepath.Base(dir)+".key")
 	} else {

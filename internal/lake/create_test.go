@@ -17,7 +17,7 @@ func TestANewLakeKeepsItsKeyOutside(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close() //nolint:errcheck // test
+	defer l.Close()
 	info, err := os.Stat(dir + ".key")
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Fatalf("key file: got %v, %v; want mode 0600", info, err)
@@ -63,7 +63,7 @@ func TestAWrongKeyIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close() //nolint:errcheck // test
+	defer l.Close()
 	other := filepath.Join(t.TempDir(), "other.key")
 	if _, err := makeKeyFile(other); err != nil {
 		t.Fatal(err)
@@ -134,7 +134,7 @@ func TestALakeThatThisProgramDoesNotKnowIsRefused(t *testing.T) {
 	for _, c := range []struct{ name, from, to, want string }{
 		{"newer", "format: 1", "format: 2\nsomething_new: true", "use a newer sanyi"},
 		{"no version", "format: 1", "", "no format version"},
-		{"unknown key", "production: true", "productoin: true", "field productoin not found"},
+		{"unknown key", "production: true", "produce: true", "field produce not found"},
 		{"another lake's catalogue", "lake: ", "lake: x", "catalog.db of lake"},
 		{"algorithm", "algorithm: sm3", "algorithm: md5", `algorithm "md5"`},
 	} {

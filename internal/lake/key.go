@@ -127,7 +127,7 @@ func readKeyFile(file string) ([]byte, error) {
 // makeKeyFile writes a new random key; it never overwrites one.
 func makeKeyFile(file string) ([]byte, error) {
 	secret := make([]byte, 32)
-	rand.Read(secret) //nolint:errcheck // never fails since Go 1.24
+	rand.Read(secret) // never fails since Go 1.24
 	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return nil, err

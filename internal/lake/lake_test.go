@@ -91,6 +91,7 @@ func newHouse(t *testing.T) house {
 }
 
 func furnished(t *testing.T, l *Lake) house {
+	t.Helper()
 	set := contracts(t, visitContract, orgContract, stockContract)
 	h := house{T: t, lake: l}
 	h.visit, _ = set.Table("fact_visit")
@@ -392,10 +393,10 @@ func TestAPublicationThatLosesOrDoublesARecordIsRefused(t *testing.T) {
 		{"an old file shrinks on the disk", func(h house, _ *Staging, base DataFile) error {
 			return writeParquet(base.Path, h.visit, days("base", 19, "2025-03-05"))
 		}, "footer 19 rows"},
-		{"a missing delivery has records", func(h house, s *Staging, _ DataFile) error {
+		{"a missing delivery has records", func(_ house, s *Staging, _ DataFile) error {
 			return s.Record(Load{Delivery: "x", Status: Missing, Records: 1})
 		}, "is missing"},
-		{"a refused delivery adds rows", func(h house, s *Staging, _ DataFile) error {
+		{"a refused delivery adds rows", func(_ house, s *Staging, _ DataFile) error {
 			return s.Record(Load{Delivery: "x", Status: Refused, Tables: map[string]int64{"fact_visit": 1}})
 		}, "is REFUSED"},
 	} {
@@ -405,7 +406,7 @@ func TestAPublicationThatLosesOrDoublesARecordIsRefused(t *testing.T) {
 			base := h.deliver(s, "base", 20, "2025-03-05")
 			h.publish(s)
 			s = h.begin()
-			defer s.Abort() //nolint:errcheck // test
+			defer s.Abort()
 			h.deliver(s, "good", 7, "2025-03-09")
 			err := c.do(h, s, base)
 			if err == nil {
@@ -567,7 +568,7 @@ func TestAContractMayGainAColumnButNotChangeOne(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := h.begin()
-			defer s.Abort() //nolint:errcheck // test
+			defer s.Abort()
 			changed := with(text)
 			f, err := write(s, changed, days("d3", 1, "2025-03-07"))
 			if err != nil {
@@ -589,7 +590,7 @@ func TestASecondWriterWaitsAndThenSeesTheFirst(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer other.Close() //nolint:errcheck // test
+	defer other.Close()
 	s := h.begin()
 	if _, err := other.Begin(t.Context()); fault.KindOf(err) != fault.Unavailable {
 		t.Fatalf("second writer: got %v, want it unavailable", err)

@@ -11,22 +11,22 @@ import (
 
 // Dir is the path of ../shared, or the test is skipped. SANYI_SHARED overrides the place. With CI=true an absent
 // folder fails the test.
-func Dir(t testing.TB) string {
-	t.Helper()
+func Dir(tb testing.TB) string {
+	tb.Helper()
 	if dir := find(); dir != "" {
 		return dir
 	}
 	if os.Getenv("CI") == "true" {
-		t.Fatal("../shared is not here, and CI=true promises it")
+		tb.Fatal("../shared is not here, and CI=true promises it")
 	}
-	t.Skip("skipped: ../shared is not here (set SANYI_SHARED to its path)")
+	tb.Skip("skipped: ../shared is not here (set SANYI_SHARED to its path)")
 	return ""
 }
 
 // File is the path of one file or folder of ../shared, or the test is skipped.
-func File(t testing.TB, path ...string) string {
-	t.Helper()
-	return filepath.Join(append([]string{Dir(t)}, path...)...)
+func File(tb testing.TB, path ...string) string {
+	tb.Helper()
+	return filepath.Join(append([]string{Dir(tb)}, path...)...)
 }
 
 func find() string {

@@ -22,7 +22,7 @@ func TestScratchPassesTheExam(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.Close() //nolint:errcheck // test
+	defer s.Close()
 	for name, rows := range enginetest.Rows() {
 		if err := s.Load(name, rows); err != nil {
 			t.Fatal(err)
@@ -47,7 +47,7 @@ func TestLakeEnginePassesTheExam(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer e.Close() //nolint:errcheck // test
+	defer e.Close()
 	enginetest.Run(t, e)
 }
 
@@ -60,7 +60,7 @@ func examLake(t *testing.T) (*lake.Lake, *schema.Set) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { l.Close() }) //nolint:errcheck // test
+	t.Cleanup(func() { l.Close() })
 	set := enginetest.Contracts()
 	publish(t, l, set, func(month string) bool { return month != "" && month < "2025" })
 	publish(t, l, set, func(month string) bool { return month == "" || month >= "2025" })
@@ -79,12 +79,12 @@ func publish(t *testing.T, l *lake.Lake, set *schema.Set, in func(month string) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer loader.Close() //nolint:errcheck // test
+	defer loader.Close()
 	s, err := l.Begin(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.Abort() //nolint:errcheck // test
+	defer s.Abort()
 	delivery := fmt.Sprint("d", s.Publication())
 	tables := map[string]int64{}
 	for name, rows := range enginetest.Rows() {
@@ -165,7 +165,7 @@ func TestAnOlderPublicationAnswersAsItDid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer e.Close() //nolint:errcheck // test
+	defer e.Close()
 	if now, then := count(t, e, 0), count(t, e, 1); now != 200 || then != 61 {
 		t.Errorf("got %d rows now and %d as of publication 1; want 200 and 61", now, then)
 	}
@@ -186,7 +186,7 @@ func TestPruningReadsFewerFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer e.Close() //nolint:errcheck // test
+	defer e.Close()
 	for _, c := range []struct {
 		use  engine.Use
 		want int
@@ -212,7 +212,7 @@ func TestTheEngineReadsNothingButItsWarehouse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer e.Close() //nolint:errcheck // test
+	defer e.Close()
 	outside := filepath.Join(t.TempDir(), "secret.csv")
 	if err := os.WriteFile(outside, []byte("a,b\n1,2\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -241,7 +241,7 @@ func TestATableOfAnEarlierStatementIsNotSeenByTheNext(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer e.Close() //nolint:errcheck // test
+	defer e.Close()
 	count(t, e, 1)
 	if _, err := e.Run(t.Context(), engine.Statement{SQL: "SELECT count(*) FROM exam_stay"}); fault.KindOf(err) != fault.Usage {
 		t.Errorf("a statement that does not name its table in Uses: got %v, want a usage error", err)
@@ -259,7 +259,7 @@ func TestAColumnThatCameLaterIsNullInOlderFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer loader.Close() //nolint:errcheck // test
+	defer loader.Close()
 	s, err := l.Begin(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -299,12 +299,12 @@ func TestAuditsSeeWhatIsStaged(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { errors.Join(e.Close(), loader.Close()) }() //nolint:errcheck // test
+	defer func() { _ = errors.Join(e.Close(), loader.Close()) }()
 	s, err := l.Begin(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.Abort() //nolint:errcheck // test
+	defer s.Abort()
 	c, _ := set.Table("exam_stay")
 	if err := writeRows(t.Context(), loader, s, c, "2025-07", "x", []map[string]any{{"stay_id": "X", "discharge_date": "2025-07-01"}}); err != nil {
 		t.Fatal(err)
@@ -323,7 +323,7 @@ func TestStringFunctionsSeeNullsAndRunChunkByChunk(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer loader.Close() //nolint:errcheck // test
+	defer loader.Close()
 	err = loader.RegisterString("glue", 2, func() StringFunc {
 		return func(args []string, ok []bool) (string, bool, error) {
 			if !ok[0] && !ok[1] {
