@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/sanyi-lake/sanyi/schema"
@@ -156,7 +157,7 @@ func expand(rows []map[string]any) []map[string]any {
 			delete(c, "_repeat")
 			for k, v := range c {
 				if s, ok := v.(string); ok {
-					c[k] = strings.ReplaceAll(s, "{i}", fmt.Sprint(i))
+					c[k] = strings.ReplaceAll(s, "{i}", strconv.Itoa(i))
 				}
 			}
 			out = append(out, c)

@@ -19,7 +19,7 @@ func (w *writer) versions(alias string, t *schema.Table, columns []string) {
 	keys := dimKeys(t)
 	cols := slices.Clone(keys)
 	for _, c := range columns {
-		if !slices.Contains(cols, c) && c != "valid_from" && c != "valid_to" {
+		if !slices.Contains(cols, c) && c != "valid_from" {
 			cols = append(cols, c)
 		}
 	}
@@ -88,7 +88,10 @@ func (w *writer) workdays() {
 // lookUp finds the rows of the table for which another row exists.
 func (w *writer) lookUp(x *exists) {
 	s, m := w.scan, x.measure
-	other, on, when, across := "", []string(nil), expr.Node(nil), false
+	var other string
+	var on []string
+	var when expr.Node
+	var across bool
 	alias := "again"
 	var table *schema.Table
 	if x.self {

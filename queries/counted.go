@@ -110,26 +110,27 @@ func (w *writer) counted(common []expr.Node) {
 	for _, x := range s.exists {
 		add(w.col(x.alias, s.table.Key[0])+" IS NOT NULL", x.alias)
 	}
-	text := "SELECT\n    " + strings.Join(cols, ",\n    ") + "\n" + w.from()
+	var text strings.Builder
+	text.WriteString("SELECT\n    " + strings.Join(cols, ",\n    ") + "\n" + w.from())
 	if len(s.stock) > 0 {
-		text += "\nJOIN last_delivered\n    ON last_delivered.last_time = " + w.col("base", s.time)
+		text.WriteString("\nJOIN last_delivered\n    ON last_delivered.last_time = " + w.col("base", s.time))
 		for _, c := range s.stock {
-			text += "\n    AND " + w.col("last_delivered", c) + " IS NOT DISTINCT FROM " + w.col("base", c)
+			text.WriteString("\n    AND " + w.col("last_delivered", c) + " IS NOT DISTINCT FROM " + w.col("base", c))
 		}
 		if w.part.form == bySlot {
-			text += "\n    AND last_delivered.slot = slot.slot"
+			text.WriteString("\n    AND last_delivered.slot = slot.slot")
 		}
 	}
 	for _, j := range s.joins {
-		text += w.joinText(j)
+		text.WriteString(w.joinText(j))
 	}
 	if s.work != nil {
-		text += "\nLEFT JOIN workday\n    ON workday.after_date = " + w.dayOf("base", s.work.After) + "\n    AND workday.through_date = " + w.dayOf("base", s.work.Through)
+		text.WriteString("\nLEFT JOIN workday\n    ON workday.after_date = " + w.dayOf("base", s.work.After) + "\n    AND workday.through_date = " + w.dayOf("base", s.work.Through))
 	}
 	for _, x := range s.exists {
-		text += "\nLEFT JOIN " + x.alias
+		text.WriteString("\nLEFT JOIN " + x.alias)
 		for i, k := range s.table.Key {
-			text += []string{"\n    AND ", "\n    ON "}[btoi(i == 0)] + w.col(x.alias, k) + " = " + w.col("base", k)
+			text.WriteString([]string{"\n    AND ", "\n    ON "}[btoi(i == 0)] + w.col(x.alias, k) + " = " + w.col("base", k))
 		}
 	}
 	conds := slices.DeleteFunc(w.rangeOf(), func(c string) bool { return c == "1 = 1" })
@@ -142,9 +143,9 @@ func (w *writer) counted(common []expr.Node) {
 		conds = append(conds, w.col("base", s.clock)+" IS NOT NULL")
 	}
 	if len(conds) > 0 {
-		text += "\nWHERE " + strings.Join(conds, "\n    AND ")
+		text.WriteString("\nWHERE " + strings.Join(conds, "\n    AND "))
 	}
-	w.cte("counted", "the rows that count", text)
+	w.cte("counted", "the rows that count", text.String())
 }
 
 // read are the columns that a leaf's aggregate and what is left of its filter name.
@@ -180,10 +181,11 @@ func (w *writer) joinText(j *joined) string {
 	if j.table.Kind == schema.Dim {
 		name = j.alias
 	}
-	text := "\nLEFT JOIN " + name
-	for i, o := range j.on {
-		text += []string{"\n    AND ", "\n    ON "}[btoi(i == 0)] + w.col(j.alias, o.that) + " = " + w.col("base", o.this)
+	var on []string
+	for _, o := range j.on {
+		on = append(on, w.col(j.alias, o.that)+" = "+w.col("base", o.this))
 	}
+	text := "\nLEFT JOIN " + name + "\n    ON " + strings.Join(on, "\n    AND ")
 	if _, dated := j.table.Column("valid_from"); !dated || j.table.Kind != schema.Dim {
 		return text
 	}

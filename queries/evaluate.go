@@ -1,6 +1,7 @@
 package queries
 
 import (
+	"strings"
 	"time"
 )
 
@@ -24,6 +25,9 @@ type asker struct {
 // first, so that 33.33 % is as exact as it can be.
 func (a *asker) figureOf(w Window, g group) figure {
 	x := a.question.indicator
+	if !w.Until.After(w.From) { // what has not begun has no figure, not even 0
+		return figure{}
+	}
 	if x.Model != nil {
 		return a.signalOf(x.Model, w, g)
 	}
@@ -202,13 +206,14 @@ func (arr *arrival) margins(w Window) map[string]arrivalSum {
 		for key, c := range l.cells[w] {
 			parts := splitKey(key)
 			for mask := range 1 << len(parts) {
-				k := ""
+				var b strings.Builder
 				for i, part := range parts {
 					if mask>>i&1 == 1 {
 						part = "*|"
 					}
-					k += part
+					b.WriteString(part)
 				}
+				k := b.String()
 				s := out[k]
 				into(&s, c.value.v)
 				out[k] = s

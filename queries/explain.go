@@ -109,30 +109,31 @@ func (x *Indicator) Formula() string {
 
 // Sentence is a measure in one line.
 func (m *Measure) Sentence() string {
-	out := m.Aggregate + " of " + m.From
+	var out strings.Builder
+	out.WriteString(m.Aggregate + " of " + m.From)
 	if m.Where != "" {
-		out += " where " + m.Where
+		out.WriteString(" where " + m.Where)
 	}
 	switch {
 	case m.Time == "":
 	case m.Until != "":
-		out += fmt.Sprintf(", lasting from %s to %s", m.Time, m.Until)
+		fmt.Fprintf(&out, ", lasting from %s to %s", m.Time, m.Until)
 	default:
-		out += ", by " + m.Time
+		out.WriteString(", by " + m.Time)
 	}
 	if m.Refund != "" {
-		out += ", refunds count -1"
+		out.WriteString(", refunds count -1")
 	}
 	if m.StockAtEnd != nil {
-		out += ", on the last day that each " + strings.Join(m.StockAtEnd.By, ", ") + " delivered"
+		out.WriteString(", on the last day that each " + strings.Join(m.StockAtEnd.By, ", ") + " delivered")
 	}
 	if m.SeenAgain != nil {
-		out += ", seen again where " + m.SeenAgain.When
+		out.WriteString(", seen again where " + m.SeenAgain.When)
 	}
 	for _, alias := range sortedKeys(m.Join) {
-		out += fmt.Sprintf(", %s is %s on %s in the version of the day", alias, m.Join[alias].Table, m.Join[alias].On)
+		fmt.Fprintf(&out, ", %s is %s on %s in the version of the day", alias, m.Join[alias].Table, m.Join[alias].On)
 	}
-	return out
+	return out.String()
 }
 
 // String describes a Scope for logs and explanations.

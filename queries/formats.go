@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -77,7 +78,7 @@ func (a *Answer) WriteTable(w io.Writer, c *Catalog, l lang.Language) error {
 		row := []string{name, r.Period}
 		for j, d := range r.Dims {
 			switch {
-			case contains(r.Total, a.By[j]):
+			case slices.Contains(r.Total, a.By[j]):
 				row = append(row, l.Pick("合计", "total"))
 			case d == nil:
 				row = append(row, l.Pick("(空)", "(null)"))
@@ -99,15 +100,6 @@ func (a *Answer) WriteTable(w io.Writer, c *Catalog, l lang.Language) error {
 		rows = append(rows, append(row, notes(r, l)))
 	}
 	return writeAligned(w, rows)
-}
-
-func contains(list []string, s string) bool {
-	for _, v := range list {
-		if v == s {
-			return true
-		}
-	}
-	return false
 }
 
 func notes(r *Row, l lang.Language) string {

@@ -11,24 +11,24 @@ import (
 	"github.com/sanyi-lake/sanyi/schema"
 )
 
-func shipped(t testing.TB) *queries.Catalog {
-	t.Helper()
+func shipped(tb testing.TB) *queries.Catalog {
+	tb.Helper()
 	set, err := schema.Load(schema.Shipped())
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	c, err := queries.Load(set, queries.Shipped())
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return c
 }
 
-func at(t testing.TB, text string) (r queries.Request) {
-	t.Helper()
+func at(tb testing.TB, text string) (r queries.Request) {
+	tb.Helper()
 	now, err := queries.ParseNow(text)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	r.Now = now
 	return r

@@ -1,6 +1,7 @@
 package queries
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -233,7 +234,7 @@ func (m *Measure) checkTime(t *schema.Table) error {
 		kinds = []expr.Kind{expr.String}
 	case Open, Version:
 		if m.Time == "" && m.Until == "" {
-			return fmt.Errorf("time_kind %s wants time: or until:", m.TimeKind)
+			return fmt.Errorf("time_kind %s wants the key time or until", m.TimeKind)
 		}
 	default:
 		if m.Until != "" {
@@ -247,7 +248,7 @@ func (m *Measure) checkTime(t *schema.Table) error {
 	}
 	if m.StockAtEnd != nil {
 		if m.Time == "" || len(m.StockAtEnd.By) == 0 {
-			return fmt.Errorf("stock_at_end wants a time and by: the columns that tell the owners apart")
+			return errors.New("stock_at_end wants a time and by: the columns that tell the owners apart")
 		}
 		for _, c := range m.StockAtEnd.By {
 			if _, ok := t.Column(c); !ok {

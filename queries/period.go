@@ -118,6 +118,7 @@ func parseOne(text string) (Period, error) {
 			if from.Month() != time.Month(n[2]) || from.Day() != n[3] || n[2] < 1 || n[2] > 12 {
 				return Period{}, fault.New(fault.Usage, "period %q: no such day", text)
 			}
+		default: // periodForms has no other
 		}
 		return Period{From: from, To: f.form.next(from), Form: f.form, Text: text}, nil
 	}
@@ -217,11 +218,9 @@ func window(from, to, now time.Time) Window {
 // partial reports a period that was not over when it was asked about.
 func (w Window) partial() bool { return w.Until.Before(w.To) }
 
-// wholeDays reports a window that needs no clock.
-func (w Window) wholeDays() bool { return isMidnight(w.From) && isMidnight(w.Until) }
-
 // hours, days, months and share are elapsed calendar time: an unfinished day counts in hours, not in days.
 func (w Window) hours() float64 { return w.Until.Sub(w.From).Hours() }
+
 func (w Window) days() float64 {
 	return float64(int(w.Until.Sub(w.From).Hours() / 24))
 }

@@ -164,11 +164,12 @@ func (w *writer) cutAt() time.Time {
 			return u
 		}
 	case byBucket:
-		for _, win := range w.part.slots {
-			if win.partial() && win.Until.After(win.From) && !isMidnight(win.Until) {
-				return win.Until
+		for _, win := range w.part.slots { // hours that have not begun are cut, too, where the clock stands at a full hour
+			if win.partial() && !isMidnight(w.plan.now) {
+				return w.plan.now
 			}
 		}
+	case byCase, bySlot: // each window has its own
 	}
 	return time.Time{}
 }
