@@ -73,7 +73,7 @@ func TestRowsKeepOrBreakTheirChecks(t *testing.T) {
 		"cross_type": "LOC", "is_refund": false, "setl_time": "2025-03-03 09:00:00", "setl_date": "2025-03-03", "med_type": "21", "insutype": "310", "pay_mode": "DRG",
 		"insu_region_code": "340100", "mdtrt_region_code": "340100",
 	}
-	with := func(base row, changes row) row {
+	with := func(base, changes row) row {
 		out := maps.Clone(base)
 		maps.Copy(out, changes)
 		return out
