@@ -4,6 +4,7 @@
 package dip
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -226,15 +227,15 @@ func (g *Group) operations() error {
 		return nil
 	}
 	for part := range strings.SplitSeq(g.OpExpr, "+") {
-		var any []string
+		var one []string
 		for code := range strings.SplitSeq(part, "/") {
 			code = strings.TrimSpace(code)
 			if code == "" {
 				return fmt.Errorf("op_expr %q: an operation is missing beside + or /", g.OpExpr)
 			}
-			any = append(any, code)
+			one = append(one, code)
 		}
-		g.Ops = append(g.Ops, any)
+		g.Ops = append(g.Ops, one)
 	}
 	return nil
 }
@@ -244,7 +245,7 @@ func (c *Catalogue) place(g Group) error {
 	from, to, isRange := strings.Cut(g.DxKey, "-")
 	switch {
 	case g.DxKey == "":
-		return fmt.Errorf("dx_key is empty")
+		return errors.New("dx_key is empty")
 	case isRange:
 		if from == "" || to == "" || from[:1] > to[:1] {
 			return fmt.Errorf("dx_key %q is not a range such as A00-Z99", g.DxKey)

@@ -51,14 +51,16 @@ func TestTheSharedExamples(t *testing.T) {
 	if err := json.Unmarshal(data, &ex); err != nil {
 		t.Fatal(err)
 	}
-	catalog, classes := "group_code,dx_key,op_expr,kind,op_class,score\n", "op_code,op_class\n"
+	var catalog, classes strings.Builder
+	catalog.WriteString("group_code,dx_key,op_expr,kind,op_class,score\n")
+	classes.WriteString("op_code,op_class\n")
 	for _, r := range ex.Catalog {
-		catalog += strings.Join([]string{r.Group, r.Dx, r.Ops, r.Kind, r.OpClass, r.Score.String()}, ",") + "\n"
+		catalog.WriteString(strings.Join([]string{r.Group, r.Dx, r.Ops, r.Kind, r.OpClass, r.Score.String()}, ",") + "\n")
 	}
 	for op, class := range ex.Class {
-		classes += op + "," + class + "\n"
+		classes.WriteString(op + "," + class + "\n")
 	}
-	c := compile(t, catalog, classes, dip.Options{})
+	c := compile(t, catalog.String(), classes.String(), dip.Options{})
 	n := 0
 	for _, e := range ex.Grouping {
 		if e.Version != "dip_mini" {
@@ -234,11 +236,12 @@ func TestADerivedCatalogueFindsWhatTheCasesWereMadeOf(t *testing.T) {
 		t.Errorf("scores are not in the ratio of the means: %s", ratio)
 	}
 	// what was derived groups what it was derived from
-	text := "group_code,dx_key,op_expr,kind,op_class,score\n"
+	var text strings.Builder
+	text.WriteString("group_code,dx_key,op_expr,kind,op_class,score\n")
 	for _, r := range rows {
-		text += fmt.Sprintf("%s,%s,%s,%s,%s,%s\n", r.Code, r.DxKey, r.OpExpr, r.Kind, r.Class, r.Score)
+		fmt.Fprintf(&text, "%s,%s,%s,%s,%s,%s\n", r.Code, r.DxKey, r.OpExpr, r.Kind, r.Class, r.Score)
 	}
-	c := compile(t, text, "op_code,op_class\n36.0601,介入治疗\n88.5500,诊断性操作\n51.2300,手术\n", dip.Options{})
+	c := compile(t, text.String(), "op_code,op_class\n36.0601,介入治疗\n88.5500,诊断性操作\n51.2300,手术\n", dip.Options{})
 	for _, p := range cases {
 		in := dip.NewCase()
 		in.Dx, in.Ops = []string{p.Dx}, p.Ops

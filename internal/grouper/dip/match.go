@@ -1,6 +1,7 @@
 package dip
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -54,7 +55,7 @@ func (c *Catalogue) group(in *Case, explain bool) (Result, []Step) {
 	if explain {
 		for _, f := range found {
 			g := &c.groups[f.at]
-			note("candidate", g.Code, g.DxKey+" "+g.OpExpr, nil, g.Kind.String()+" "+g.Class.String()+", "+strconv.Itoa(f.matched)+" operations named")
+			note("candidate", g.Code, g.DxKey+" "+g.OpExpr, g.named(dx, ops), g.Kind.String()+" "+g.Class.String()+", "+strconv.Itoa(f.matched)+" operations named")
 		}
 	}
 	if len(found) == 0 {
@@ -68,7 +69,9 @@ func (c *Catalogue) group(in *Case, explain bool) (Result, []Step) {
 		}
 	}
 	g := &c.groups[best.at]
-	note("group", g.Code, g.DxKey+" "+g.OpExpr, nil, "taken: "+g.Kind.String()+" "+g.Class.String())
+	if explain {
+		note("group", g.Code, g.DxKey+" "+g.OpExpr, g.named(dx, ops), "taken: "+g.Kind.String()+" "+g.Class.String())
+	}
 	r := Result{Code: g.Code, Group: g, Class: class}
 	r.Factor = c.aux.factor(in, g, dx, ops)
 	if r.Factor.Kind != "" {
@@ -155,6 +158,19 @@ func (g *Group) satisfied(ops []string) (matched int, ok bool) {
 		}
 	}
 	return matched, true
+}
+
+// named are the codes of the case that the group's row asks for: the diagnosis, and the operations of its expression.
+func (g *Group) named(dx string, ops []string) []string {
+	codes := []string{dx}
+	for _, op := range ops {
+		if slices.ContainsFunc(g.Ops, func(part []string) bool {
+			return slices.ContainsFunc(part, func(code string) bool { return done(code, []string{op}) })
+		}) && !slices.Contains(codes, op) {
+			codes = append(codes, op)
+		}
+	}
+	return codes
 }
 
 // wholeCode is the length of a full operation code (36.0601); a shorter one in a catalogue stands for all codes that begin so.
