@@ -157,10 +157,21 @@ func (c *compiler) vocabulary() {
 		table, name string
 	}
 	for _, col := range []column{
-		{&g.dx, "mdc_dx.csv", "dx"}, {&g.dx, "adrg_dx.csv", "dx"}, {&g.dx, "mcc.csv", "dx"}, {&g.dx, "cc.csv", "dx"}, {&g.dx, "cce.csv", "principal_dx"},
-		{&g.dx, "dx_invalid.csv", "dx"}, {&g.dx, "dx_grey.csv", "dx"}, {&g.dx, "icd_dx.csv", "code"}, {&g.dx, "dx_map.csv", "to_code"},
-		{&g.op, "op_valid.csv", "op"}, {&g.op, "adrg_op.csv", "op"}, {&g.op, "op_invalid.csv", "op"}, {&g.op, "op_grey.csv", "op"},
-		{&g.op, "icd_op.csv", "code"}, {&g.op, "op_map.csv", "to_code"},
+		{&g.dx, "mdc_dx.csv", "dx"},
+		{&g.dx, "adrg_dx.csv", "dx"},
+		{&g.dx, "mcc.csv", "dx"},
+		{&g.dx, "cc.csv", "dx"},
+		{&g.dx, "cce.csv", "principal_dx"},
+		{&g.dx, "dx_invalid.csv", "dx"},
+		{&g.dx, "dx_grey.csv", "dx"},
+		{&g.dx, "icd_dx.csv", "code"},
+		{&g.dx, "dx_map.csv", "to_code"},
+		{&g.op, "op_valid.csv", "op"},
+		{&g.op, "adrg_op.csv", "op"},
+		{&g.op, "op_invalid.csv", "op"},
+		{&g.op, "op_grey.csv", "op"},
+		{&g.op, "icd_op.csv", "code"},
+		{&g.op, "op_map.csv", "to_code"},
 	} {
 		t := c.s.Tables[col.table]
 		if t.Len() == 0 {
@@ -244,6 +255,7 @@ func (c *compiler) mdc(m *schemes.MDC) {
 				out.sexGated = true
 			case rule.Age, rule.AgeDays:
 				out.ageGated = true
+			default: // asked by the rule alone; no shortcut hangs on it
 			}
 		case rule.Codes:
 			if a.List.MDC {
@@ -277,7 +289,7 @@ func (c *compiler) list(codes rule.Codes) int32 {
 		v, defs = &c.g.dx, &c.dxLists
 	}
 	l := codes.List
-	key := l.No
+	var key string
 	switch {
 	case l.MDC:
 		key = c.mdcOf
@@ -579,11 +591,11 @@ func (c *compiler) sequence(p *program, parts []rule.Expr, neg, and bool, yes, n
 	if !and {
 		at = no
 	}
-	for i := len(parts) - 1; i >= 0; i-- {
+	for _, part := range slices.Backward(parts) {
 		if and {
-			at = c.compile(p, parts[i], neg, at, no)
+			at = c.compile(p, part, neg, at, no)
 		} else {
-			at = c.compile(p, parts[i], neg, yes, at)
+			at = c.compile(p, part, neg, yes, at)
 		}
 	}
 	return at

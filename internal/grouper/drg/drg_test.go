@@ -14,11 +14,11 @@ import (
 	"github.com/sanyi-lake/sanyi/internal/sharedtest"
 )
 
-func demo(t testing.TB) *schemes.Scheme {
-	t.Helper()
+func demo(tb testing.TB) *schemes.Scheme {
+	tb.Helper()
 	s, err := schemes.Library(nil).Open("demo_drg")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return s
 }
@@ -36,11 +36,11 @@ func every(t *testing.T, do func(t *testing.T, s *schemes.Scheme)) {
 	})
 }
 
-func compile(t testing.TB, s *schemes.Scheme, opt drg.Options) *drg.Grouper {
-	t.Helper()
+func compile(tb testing.TB, s *schemes.Scheme, opt drg.Options) *drg.Grouper {
+	tb.Helper()
 	g, err := drg.Compile(s, opt)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return g
 }
@@ -132,6 +132,7 @@ func TestOptionsOfRegions(t *testing.T) {
 
 func TestProperties(t *testing.T) {
 	every(t, func(t *testing.T, s *schemes.Scheme) {
+		t.Helper()
 		for _, opt := range []drg.Options{{InvalidOp: drg.Keep}, {QY: drg.QYPrincipal}} {
 			g := compile(t, s, opt)
 			gen, rng := oracle.NewGenerator(s, 5), rand.New(rand.NewPCG(5, 5))
@@ -177,6 +178,7 @@ func TestProperties(t *testing.T) {
 
 func TestAPassAllocatesNothing(t *testing.T) {
 	every(t, func(t *testing.T, s *schemes.Scheme) {
+		t.Helper()
 		w := compile(t, s, drg.Options{}).Worker()
 		gen := oracle.NewGenerator(s, 1)
 		cases := make([]drg.Case, 500)

@@ -3,6 +3,7 @@ package drg
 import (
 	"math"
 	"math/bits"
+	"slices"
 
 	"github.com/sanyi-lake/sanyi/datasets/schemes/rule"
 )
@@ -41,7 +42,7 @@ func (g *Grouper) Worker() *Worker {
 
 // Group groups one case; any goroutine may call it.
 func (g *Grouper) Group(c *Case) Result {
-	w := g.pool.Get().(*Worker) //nolint:errcheck,forcetypeassert // the pool holds nothing else
+	w := g.pool.Get().(*Worker) //nolint:forcetypeassert // the pool holds nothing else
 	r := w.Group(c)
 	g.pool.Put(w)
 	return r
@@ -121,10 +122,10 @@ func (w *Worker) load(c *Coded) Reason {
 	if c.Sex != 1 && c.Sex != 2 {
 		return SexMissing
 	}
-	if !(c.AgeYears >= 0) { //nolint:staticcheck // true for NaN too
+	if !(c.AgeYears >= 0) { // true for NaN too
 		return AgeMissing
 	}
-	if c.AgeYears == 0 && !(c.AgeDays >= 0) { //nolint:staticcheck // true for NaN too
+	if c.AgeYears == 0 && !(c.AgeDays >= 0) { // true for NaN too
 		return AgeDaysMissing
 	}
 	if len(c.dx) == 0 {
@@ -145,7 +146,7 @@ func (w *Worker) load(c *Coded) Reason {
 	if c.AgeYears > 0 {
 		w.num[rule.AgeDays] = Missing // days count in the first year only
 	}
-	if !(c.WeightG > 0) { //nolint:staticcheck // a weight must be present and positive
+	if !(c.WeightG > 0) { // a weight must be present and positive
 		w.num[rule.Weight] = Missing
 		if w.newborn() {
 			c.flags |= NewbornWithoutWeight
@@ -179,6 +180,7 @@ func (w *Worker) placeOps(ops []int32) int32 {
 			w.op = ops[1:]
 			return -1
 		}
+	case Keep:
 	}
 	w.op = ops[1:]
 	return ops[0]
@@ -375,7 +377,7 @@ func (w *Worker) holds(p *program, m *mdc) bool {
 	at := int16(0)
 	for at >= 0 {
 		n := &p.nodes[at]
-		ok := false
+		var ok bool
 		if n.kind == codesNode {
 			ok = (w.bits[n.pos][n.word]&n.mask != 0) != n.neg
 		} else {
@@ -398,26 +400,19 @@ func (w *Worker) test(n *node, d *detail, m *mdc) bool {
 		return w.flag(d.flag) != n.neg
 	case numberNode:
 		v := w.number(d.of, m)
-		if v != v { //nolint:staticcheck // missing: no comparison holds, not even a negated one
+		if v != v { // missing: no comparison holds, not even a negated one
 			return w.wild && d.of == rule.Weight
 		}
 		return (v >= d.lo && v <= d.hi) != n.neg
 	case oneOfNode:
 		v := w.number(d.of, m)
-		if v != v { //nolint:staticcheck // missing
+		if v != v { // missing
 			return w.wild && d.of == rule.Weight
 		}
-		for _, x := range d.values {
-			if v == x {
-				return !n.neg
-			}
-		}
-		return n.neg
+		return slices.Contains(d.values, v) != n.neg
 	case deptNode:
-		for _, name := range d.names {
-			if w.dept == name {
-				return !n.neg
-			}
+		if slices.Contains(d.names, w.dept) {
+			return !n.neg
 		}
 		return n.neg && w.dept != ""
 	}

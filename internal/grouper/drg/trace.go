@@ -1,6 +1,10 @@
 package drg
 
-import "github.com/sanyi-lake/sanyi/datasets/schemes/rule"
+import (
+	"slices"
+
+	"github.com/sanyi-lake/sanyi/datasets/schemes/rule"
+)
 
 // Step is one step of a decision as people read it: what was looked at, by which rule, which codes of the case
 // satisfied it, and what came of it.
@@ -229,10 +233,7 @@ func (w *Worker) matched(p *program) []string {
 
 // keep adds a code once.
 func (w *Worker) keep(begin int, code string) {
-	for _, c := range w.tr.codes[begin:] {
-		if c == code {
-			return
-		}
+	if !slices.Contains(w.tr.codes[begin:], code) {
+		w.tr.codes = append(w.tr.codes, code)
 	}
-	w.tr.codes = append(w.tr.codes, code)
 }

@@ -149,6 +149,11 @@ func (g *Generator) Towards(i int) drg.Case {
 					odx = append(odx, g.pick(g.mcc))
 				case rule.HasMCCOrCC, rule.HasCC:
 					odx = append(odx, g.pick(g.cc))
+				case rule.NewTech:
+					c.NewTech = true
+				case rule.DaySurgery:
+					c.DaySurgery = true
+				case rule.Always:
 				}
 			}
 		}
@@ -175,10 +180,10 @@ func (g *Generator) Towards(i int) drg.Case {
 		odx = append(odx, g.pick(g.dx["mdc "+goal.mdc.ID]))
 	}
 	if c.AgeYears == 0 {
-		if c.AgeDays != c.AgeDays { //nolint:staticcheck // missing
+		if c.AgeDays != c.AgeDays { // missing
 			c.AgeDays = float64(g.rng.IntN(366))
 		}
-		if c.WeightG != c.WeightG { //nolint:staticcheck // missing
+		if c.WeightG != c.WeightG { // missing
 			c.WeightG = float64(900 + g.rng.IntN(3500))
 		}
 	}
@@ -207,12 +212,13 @@ func (g *Generator) number(c *drg.Case, n rule.Number) {
 	case rule.AgeDays:
 		c.AgeYears, c.AgeDays = 0, inside(0, 365)
 	case rule.Weight:
-		if c.WeightG != c.WeightG { //nolint:staticcheck // missing
+		if c.WeightG != c.WeightG { // missing
 			c.WeightG = inside(600, 4500)
 		} else if c.WeightG < n.Lo || c.WeightG > n.Hi || (n.HiOpen && c.WeightG >= n.Hi) {
 			c.WeightG = inside(600, 4500)
 		}
 	case rule.LOS:
 		c.LOSDays = inside(1, 90)
+	default: // the oracle refuses rules with other numbers
 	}
 }

@@ -216,7 +216,7 @@ func (w *writer) atom(a rule.Expr, mdc, adrg string) (int, error) {
 	key := fmt.Sprintf("%T %s", a, a)
 	switch a := a.(type) {
 	case rule.Codes:
-		list := ""
+		var list string
 		switch {
 		case a.List.MDC:
 			list = "mdc " + mdc
@@ -267,6 +267,7 @@ func (w *writer) atom(a rule.Expr, mdc, adrg string) (int, error) {
 			return w.test(key, "c.severity = 'CC'"), nil
 		case rule.HasMCCOrCC:
 			return w.test(key, "c.severity IN ('MCC', 'CC')"), nil
+		case rule.NewTech, rule.DaySurgery: // its cases do not keep them
 		}
 	}
 	return 0, fault.New(fault.Invalid, "oracle: %s is not for the oracle", a)

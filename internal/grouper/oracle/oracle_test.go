@@ -104,7 +104,7 @@ func agree(t *testing.T, s *schemes.Scheme, opt drg.Options, cases int, seed uin
 }
 
 func number(v float64) string {
-	if v != v { //nolint:staticcheck // missing
+	if v != v { // missing
 		return ""
 	}
 	return strconv.FormatFloat(v, 'f', -1, 64)

@@ -141,9 +141,9 @@ func (p *Params) first(c *Case) (Row, error) {
 	case SchemeDRG:
 		err = p.byRate(&r)
 	case SchemePoints:
-		err = p.byPoints(&r)
+		p.byPoints(&r)
 	default:
-		err = p.byScore(&r)
+		p.byScore(&r)
 	}
 	return r, err
 }
@@ -309,10 +309,10 @@ func byLimits(r *Row) string {
 	return TierNormal
 }
 
-func (p *Params) byPoints(r *Row) error {
+func (p *Params) byPoints(r *Row) {
 	if r.w == nil || r.w.Mean == nil || p.AllMean == nil {
 		*r = byItem(*r, TierExcluded, "no_points")
-		return nil
+		return
 	}
 	mean := r.w.Mean.Decimal
 	base := p.Rounding.score(BasePoints(mean, p.AllMean.Decimal))
@@ -339,10 +339,9 @@ func (p *Params) byPoints(r *Row) error {
 	}
 	points = p.Rounding.score(points)
 	r.Points = &points
-	return nil
 }
 
-func (p *Params) byScore(r *Row) error {
+func (p *Params) byScore(r *Row) {
 	var score *dec
 	switch {
 	case r.w != nil && r.w.Score != nil:
@@ -351,7 +350,7 @@ func (p *Params) byScore(r *Row) error {
 		score = r.c.Score
 	default:
 		*r = byItem(*r, TierExcluded, "no_score")
-		return nil
+		return
 	}
 	r.RW = score
 	ref := decimal.Zero
@@ -370,7 +369,6 @@ func (p *Params) byScore(r *Row) error {
 	}
 	points = p.Rounding.score(points)
 	r.Points = &points
-	return nil
 }
 
 // quotas gives special and by-item payment to as many cases of each hospital as its discharges allow.

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/shopspring/decimal"
@@ -274,10 +275,8 @@ func (p *Params) index() {
 
 func (p *Params) check(name string) error {
 	oneOf := func(key, value string, allowed ...string) error {
-		for _, a := range allowed {
-			if value == a {
-				return nil
-			}
+		if slices.Contains(allowed, value) {
+			return nil
 		}
 		return fault.New(fault.Invalid, "%s: %s: one of %s is wanted, found %q", name, key, strings.Join(allowed, ", "), value)
 	}
@@ -366,13 +365,5 @@ func (p *Params) coefficient(org, level string) decimal.Decimal {
 }
 
 func has(w *Weight, flag string) bool {
-	if w == nil {
-		return false
-	}
-	for _, f := range w.Flags {
-		if f == flag {
-			return true
-		}
-	}
-	return false
+	return w != nil && slices.Contains(w.Flags, flag)
 }

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -168,7 +169,7 @@ func TestOneCaseOfEachTier(t *testing.T) {
 func TestHighCasesBeyondTheQuotaFallBackToTheStandard(t *testing.T) {
 	var cases []settle.Case
 	for i := range 40 { // quota floor(40*0.05) = 2
-		cases = append(cases, c(fmt.Sprintf("c%02d", i), "BR23", map[bool]string{true: "4" + fmt.Sprint(i) + "000", false: "8000"}[i < 4]))
+		cases = append(cases, c(fmt.Sprintf("c%02d", i), "BR23", map[bool]string{true: "4" + strconv.Itoa(i) + "000", false: "8000"}[i < 4]))
 	}
 	rows, err := params(t, regional).Settle(cases)
 	if err != nil {
@@ -228,8 +229,12 @@ func TestDIPBasicDiseaseHasOneCoefficientForEveryLevel(t *testing.T) {
 func TestClearingByTiers(t *testing.T) {
 	p := params(t, regional)
 	for _, test := range []struct{ booked, due, want, tier string }{
-		{"700", "1000", "700", "low"}, {"800", "1000", "940", "surplus"}, {"1000", "1000", "1000", "surplus"}, {"1050", "1000", "1025", "overrun"},
-		{"1100", "1000", "1050", "overrun"}, {"1500", "1000", "1050", "beyond"},
+		{"700", "1000", "700", "low"},
+		{"800", "1000", "940", "surplus"},
+		{"1000", "1000", "1000", "surplus"},
+		{"1050", "1000", "1025", "overrun"},
+		{"1100", "1000", "1050", "overrun"},
+		{"1500", "1000", "1050", "beyond"},
 	} {
 		got, _, tier := p.Clear(decimal.RequireFromString(test.booked), decimal.RequireFromString(test.due))
 		if got.String() != test.want || tier != test.tier {
@@ -246,7 +251,7 @@ func TestVolumeStructureAndPriceSumToTheDifference(t *testing.T) {
 	for range 200 {
 		var a, b []settle.Case
 		for i := range rng.IntN(60) {
-			x := c(fmt.Sprint(i), groups[rng.IntN(len(groups))], fmt.Sprintf("%d.%02d", 500+rng.IntN(60000), rng.IntN(100)))
+			x := c(strconv.Itoa(i), groups[rng.IntN(len(groups))], fmt.Sprintf("%d.%02d", 500+rng.IntN(60000), rng.IntN(100)))
 			x.Org = fmt.Sprintf("H%d", rng.IntN(4))
 			if rng.IntN(3) > 0 {
 				a = append(a, x)

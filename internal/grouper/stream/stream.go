@@ -291,8 +291,14 @@ func (r *Record) row(header map[string]int, row []string) error {
 		name string
 		to   *number
 	}{
-		{"sex", &r.Sex}, {"age_years", &r.AgeYears}, {"age_days", &r.AgeDays}, {"birth_weight_g", &r.BirthWeight}, {"admission_weight_g", &r.AdmWeight},
-		{"los_days", &r.LOS}, {"icu_hours", &r.ICUHours}, {"discharge_way", &r.Discharge},
+		{"sex", &r.Sex},
+		{"age_years", &r.AgeYears},
+		{"age_days", &r.AgeDays},
+		{"birth_weight_g", &r.BirthWeight},
+		{"admission_weight_g", &r.AdmWeight},
+		{"los_days", &r.LOS},
+		{"icu_hours", &r.ICUHours},
+		{"discharge_way", &r.Discharge},
 	} {
 		if err := n.to.UnmarshalJSON([]byte(cell(n.name))); err != nil {
 			return errors.New(n.name + ": a number is wanted")
