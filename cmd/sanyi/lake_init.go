@@ -21,7 +21,7 @@ func initCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			defer l.Close() //nolint:errcheck // made and written
+			defer l.Close()
 			fmt.Fprintf(cmd.OutOrStdout(), lang.Pick(
 				"湖已建好：%s\n密钥（%s）：%s\n密钥不在湖里，请另外备份；丢了它，就再也认不出同一个人。\n",
 				"lake: %s\nkey (%s): %s\nThe key is not part of the lake: back it up apart. Without it nobody can be recognised as the same person again.\n"),

@@ -41,7 +41,7 @@ func (f *lakeFlags) with(ctx context.Context, fn func(l *lake.Lake) error) error
 	if err != nil {
 		return err
 	}
-	defer l.Close() //nolint:errcheck // what fn did is done
+	defer l.Close()
 	return fn(l)
 }
 

@@ -93,7 +93,7 @@ func writeTable(w io.Writer, res *engine.Result) error {
 		names = append(names, f.Name)
 	}
 	fmt.Fprintln(tw, strings.Join(names, "\t"))
-	eachRow(res, func(cells []arrow.Array, row int) error {
+	err := eachRow(res, func(cells []arrow.Array, row int) error {
 		for i, c := range cells {
 			if i > 0 {
 				fmt.Fprint(tw, "\t")
@@ -106,8 +106,8 @@ func writeTable(w io.Writer, res *engine.Result) error {
 		}
 		_, err := fmt.Fprintln(tw)
 		return err
-	}) //nolint:errcheck // tabwriter keeps its errors for Flush
-	return tw.Flush()
+	})
+	return errors.Join(err, tw.Flush())
 }
 
 func writeCSV(w io.Writer, res *engine.Result) error {

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow/ipc"
@@ -28,7 +29,7 @@ import (
 
 // queryFlags are the words of a question on the command line.
 type queryFlags struct {
-	lake, format, now, where       string
+	lake, format, now              string
 	by, compare, filters, overlays []string
 	explain, bom, asJSON           bool
 	req                            queries.Request
@@ -52,7 +53,7 @@ func queryCommand() *cobra.Command {
 	fl.StringVar(&f.req.Grain, "grain", "", "hour, day, week, month, quarter, year or total; follows from the period")
 	fl.StringSliceVar(&f.by, "by", nil, "dimensions: columns of the contract, or dept, org, region, hour_of_day …")
 	fl.BoolVar(&f.req.Totals, "totals", false, "add every margin and the grand total; their dimensions are null")
-	fl.StringArrayVar(&f.filters, "where", nil, "dimension=value; again for another dimension, or another value of the same")
+	fl.StringArrayVar(&f.filters, "where", nil, "dimension=value,value,…; again, or after a comma, for another dimension")
 	fl.StringSliceVar(&f.compare, "compare", nil, "yoy, mom, dod, wow, ytd_yoy, each also _same_time or _per_day")
 	fl.StringVar(&f.now, "now", "", `moment of asking, "2025-03-03 17:00:00"; the clock of the machine`)
 	fl.Int64Var(&f.req.Publication, "as-of", 0, "publication to ask; the newest")
@@ -138,13 +139,9 @@ func (f *queryFlags) complete() error {
 		return fault.New(fault.Usage, "format %q: one of table, csv, json, arrow, parquet", f.format)
 	}
 	f.req.By, f.req.Compare = splitAll(f.by), splitAll(f.compare)
-	f.req.Where = map[string][]string{}
-	for _, w := range f.filters {
-		dim, value, ok := strings.Cut(w, "=")
-		if !ok || dim == "" {
-			return fault.New(fault.Usage, "--where %q: write dimension=value", w)
-		}
-		f.req.Where[dim] = append(f.req.Where[dim], value)
+	var err error
+	if f.req.Where, err = filtersOf(f.filters); err != nil {
+		return err
 	}
 	if f.now != "" {
 		now, err := queries.ParseNow(f.now)
@@ -154,6 +151,42 @@ func (f *queryFlags) complete() error {
 		f.req.Now = now
 	}
 	return nil
+}
+
+// filtersOf reads --where: "dept_code=D1,D2" are two values of a dimension, "sex_code=1,insutype=310" two dimensions; a
+// comma with a space behind it belongs to the value ("Diseases, other").
+func filtersOf(texts []string) (map[string][]string, error) {
+	out := map[string][]string{}
+	for _, text := range texts {
+		dim, value, ok := strings.Cut(text, "=")
+		if !ok || !dimensionName.MatchString(dim) {
+			return nil, fault.New(fault.Usage, "--where: write dimension=value, or dimension=value,value")
+		}
+		for {
+			end := separator(value)
+			out[dim] = append(out[dim], value[:end])
+			if end == len(value) {
+				break
+			}
+			value = value[end+1:]
+			if next, rest, ok := strings.Cut(value, "="); ok && dimensionName.MatchString(next) {
+				dim, value = next, rest
+			}
+		}
+	}
+	return out, nil
+}
+
+var dimensionName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// separator is where the first value of a list ends.
+func separator(list string) int {
+	for i := range len(list) {
+		if list[i] == ',' && !strings.HasPrefix(list[i+1:], " ") {
+			return i
+		}
+	}
+	return len(list)
 }
 
 func (f *queryFlags) explainPlan(ctx context.Context, stdout io.Writer, plan *queries.Plan, view *lake.View) error {

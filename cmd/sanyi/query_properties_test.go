@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -28,11 +29,11 @@ func randomVisits(rng *rand.Rand, n int) ([]visit, []map[string]any) {
 	for i := range n {
 		v := visit{
 			org: fmt.Sprintf("H%d", rng.IntN(4)), dept: fmt.Sprintf("D%d", rng.IntN(3)), day: fmt.Sprintf("2025-%02d-%02d", 1+rng.IntN(3), 1+rng.IntN(28)),
-			status: []string{"DONE", "DONE", "CANCEL"}[rng.IntN(3)], sex: fmt.Sprint(1 + rng.IntN(2)), hour: rng.IntN(24), fee: float64(rng.IntN(90000)) / 100, drug: float64(rng.IntN(20000)) / 100,
+			status: []string{"DONE", "DONE", "CANCEL"}[rng.IntN(3)], sex: strconv.Itoa(1 + rng.IntN(2)), hour: rng.IntN(24), fee: float64(rng.IntN(90000)) / 100, drug: float64(rng.IntN(20000)) / 100,
 		}
 		vs = append(vs, v)
 		rows = append(rows, map[string]any{
-			"visit_id": fmt.Sprint(i), "org_code": v.org, "dept_code": v.dept, "person_key": fmt.Sprint(i % 50), "visit_date": v.day, "reg_time": fmt.Sprintf("%s %02d:30:00", v.day, v.hour),
+			"visit_id": strconv.Itoa(i), "org_code": v.org, "dept_code": v.dept, "person_key": strconv.Itoa(i % 50), "visit_date": v.day, "reg_time": fmt.Sprintf("%s %02d:30:00", v.day, v.hour),
 			"visit_type": "GEN", "is_emergency": false, "status": v.status, "sex_code": v.sex, "total_fee": v.fee, "drug_fee": v.drug,
 		})
 	}
@@ -110,8 +111,11 @@ func TestAScopeIsNeverWidened(t *testing.T) {
 	}
 	for i, s := range scopes {
 		for _, req := range []queries.Request{
-			{Period: "2025-Q1"}, {Period: "2025-Q1", By: []string{"org_code"}, Totals: true}, {Period: "2025-Q1", By: []string{"region"}, Totals: true},
-			{Period: "2025-Q1", Where: map[string][]string{"org_code": {"H0", "H1", "H2", "H3"}}}, {Period: "2025-Q1", Where: map[string][]string{"region": {"110000", "340000"}}},
+			{Period: "2025-Q1"},
+			{Period: "2025-Q1", By: []string{"org_code"}, Totals: true},
+			{Period: "2025-Q1", By: []string{"region"}, Totals: true},
+			{Period: "2025-Q1", Where: map[string][]string{"org_code": {"H0", "H1", "H2", "H3"}}},
+			{Period: "2025-Q1", Where: map[string][]string{"region": {"110000", "340000"}}},
 		} {
 			req.Indicators, req.Grain = []string{"H001"}, "total"
 			a, err := c.Ask(t.Context(), bench, req, s.scope)

@@ -146,7 +146,7 @@ func install(p schemes.Package, to string, replace bool) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(tmp) //nolint:errcheck // gone after the rename
+	defer os.RemoveAll(tmp) // gone already after the rename
 	for file, data := range p {
 		if err := os.WriteFile(filepath.Join(tmp, file), data, 0o640); err != nil { //nolint:gosec // public tables
 			return err

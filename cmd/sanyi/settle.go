@@ -46,7 +46,7 @@ Money comes and goes as decimal text or numbers; it is never rounded except as t
 		Example: `  sanyi settle --params suzhou_2025.yaml --by org grouped.ndjson
   sanyi settle --params a.yaml --params b.yaml grouped.ndjson
   echo '{"rw_from":"0.5765","rw_to":"0.7290","rate":"12252.70"}' | sanyi settle --kind whatif`,
-		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args) },
+		RunE: f.run,
 	}
 	f.register(cmd, true)
 	flags := cmd.Flags()
