@@ -521,7 +521,7 @@ func (p *plan) rows(tp *tablePlan, l *layers) error {
 			}
 			report(required(col), sql, false)
 		}
-		if col.Type.Kind == expr.String && col.Type.Length > 0 && !(col.Pseudonym && col.Type.Length >= 22) {
+		if col.Type.Kind == expr.String && col.Type.Length > 0 && (!col.Pseudonym || col.Type.Length < 22) {
 			f := finding{
 				check: col.Name + "_length", column: col.Name, category: "CONFORM", warning: discard,
 				message: schema.Text{ZH: fmt.Sprintf("超过 %d 个字符", col.Type.Length), EN: fmt.Sprintf("longer than %d characters", col.Type.Length)},
@@ -570,13 +570,13 @@ func (p *plan) rows(tp *tablePlan, l *layers) error {
 			l.add(2, "CAST(NULL AS SMALLINT[]) AS "+name)
 			return
 		}
-		var any, each []string
+		var failed, each []string
 		for _, c := range conds {
-			any = append(any, "("+c.sql+")")
+			failed = append(failed, "("+c.sql+")")
 			each = append(each, fmt.Sprintf("CASE WHEN %s THEN CAST(%d AS SMALLINT) END", c.sql, c.n))
 		}
 		l.add(2, fmt.Sprintf("CASE WHEN %s AND (%s) THEN list_filter([%s], lambda z: z IS NOT NULL) END AS %s",
-			tp.on, strings.Join(any, " OR "), strings.Join(each, ", "), name))
+			tp.on, strings.Join(failed, " OR "), strings.Join(each, ", "), name))
 	}
 	list(tp.err, errs)
 	list(tp.warn, warns)

@@ -182,7 +182,7 @@ func (f *feed) dress(b arrow.RecordBatch, j *job) arrow.RecordBatch {
 func (f *feed) close() {
 	if f.open != nil {
 		f.reader.Release()
-		f.content.Close() //nolint:errcheck // given up
+		f.content.Close()
 		f.open = nil
 	}
 }

@@ -68,7 +68,7 @@ func normal(text string) string {
 	plain := true
 	for i := range len(text) {
 		c := text[i]
-		if !(c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c == '-' || c == '_') {
+		if (c < '0' || c > '9') && (c < 'A' || c > 'Z') && c != '-' && c != '_' {
 			plain = false
 			break
 		}

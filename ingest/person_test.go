@@ -49,7 +49,7 @@ func plainKey(secret []byte, kind, id, org, local string) string {
 	squeeze := func(s string) string {
 		return strings.ToUpper(strings.Join(strings.Fields(norm.NFKC.String(s)), ""))
 	}
-	text := ""
+	var text string
 	id = squeeze(id)
 	if kind == "ID" && len(id) == 15 {
 		long := id[:6] + "19" + id[6:]

@@ -109,7 +109,7 @@ func readQuarantine(ctx context.Context, l *lake.Lake, query, where string, row 
 	if err != nil {
 		return err
 	}
-	defer loader.Close() //nolint:errcheck // only read
+	defer loader.Close()
 	from := duckdb.ReadFiles(t, paths)
 	if where != "" {
 		from = fmt.Sprintf("(SELECT * FROM %s WHERE %s)", from, where)

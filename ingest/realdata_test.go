@@ -276,7 +276,7 @@ func (f figure) check(t *testing.T, e engine.Engine, set *schema.Set) {
 	t.Helper()
 	names, rows := ask(t, e, set, f.sql)
 	want := answer(t, f.id, f.path)
-	differ := func(place string, got string, want any) {
+	differ := func(place, got string, want any) {
 		if why := unequal(got, want); why != "" {
 			t.Errorf("%s %s %s: %s", f.id, f.path, place, why)
 		}

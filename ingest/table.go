@@ -92,7 +92,7 @@ func (r *run) header(s *Source, format string, j *job) []string {
 	if err != nil {
 		return nil
 	}
-	defer content.Close() //nolint:errcheck // only read
+	defer content.Close()
 	spec := s.spec()
 	spec.Format, spec.TempDir = format, r.work
 	rd, err := reader.Open(spec, j.member.Path, content, nil)

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -73,7 +74,7 @@ func businessDate(text, format string) (time.Time, error) {
 	}
 	m := yearFirst.FindStringSubmatch(text)
 	if m == nil {
-		return time.Time{}, fmt.Errorf("business date is not year-first (2025-01-31, 20250131, 2025-01); give a format")
+		return time.Time{}, errors.New("business date is not year-first (2025-01-31, 20250131, 2025-01); give a format")
 	}
 	year, _ := strconv.Atoi(m[1])
 	month, _ := strconv.Atoi(m[2])
@@ -84,7 +85,7 @@ func businessDate(text, format string) (time.Time, error) {
 		day = t.Day()
 	}
 	if month < 1 || month > 12 || t.Day() != day || year < 1900 || year > 2200 {
-		return time.Time{}, fmt.Errorf("business date is no day of the calendar")
+		return time.Time{}, errors.New("business date is no day of the calendar")
 	}
 	return t, nil
 }
