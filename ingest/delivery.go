@@ -16,7 +16,6 @@ import (
 	"github.com/sanyi-lake/sanyi/ingest/landing"
 	"github.com/sanyi-lake/sanyi/ingest/reader"
 	"github.com/sanyi-lake/sanyi/internal/fault"
-	"github.com/sanyi-lake/sanyi/internal/lake"
 )
 
 // delivery is what one organisation sent of one source for one business date.
@@ -27,6 +26,8 @@ type delivery struct {
 	index  int32
 	id     string // in this publication
 	jobs   []*job
+	// earlier files of the same call, where one file is the delivery: the last one is
+	earlier []*job
 
 	due      time.Time
 	arrived  time.Time
@@ -361,26 +362,6 @@ func (s *Source) spec() reader.Spec {
 	}
 	spec.Aliases = s.Columns.Aliases
 	return spec
-}
-
-// unchanged says that exactly these files are the live delivery already.
-func (d *delivery) unchanged(live []lake.Load) bool {
-	sums := map[string]bool{}
-	for _, l := range live {
-		if l.Status != lake.Arrived {
-			return false
-		}
-		sums[l.SHA256] = true
-	}
-	if len(sums) != len(d.jobs) {
-		return false
-	}
-	for _, j := range d.jobs {
-		if !sums[j.sum] {
-			return false
-		}
-	}
-	return true
 }
 
 // deliveryID is the id of a delivery in a publication: at most 40 characters, and never used before.

@@ -277,15 +277,9 @@ func (r *run) pick(all []*delivery) []*delivery {
 	var todo []*delivery
 	for _, d := range all {
 		key := d.id
-		if d.source.Delivery.Files == "one" && len(d.jobs) > 1 {
-			last := d.jobs[len(d.jobs)-1]
-			for _, j := range d.jobs[:len(d.jobs)-1] {
-				r.result.Warnings = append(r.result.Warnings, fmt.Sprintf("%s: left out: %s is a later file of the same delivery %s", j.member.Path, last.member.Path, d.name()))
-			}
-			d.jobs = d.jobs[len(d.jobs)-1:]
-		}
+		d.onlyLast()
 		if d.unchanged(r.live[key]) {
-			r.result.Unchanged += len(d.jobs)
+			r.result.Unchanged += len(d.files())
 			continue
 		}
 		d.index = int32(len(todo)) //nolint:gosec // bounded by the number of files
@@ -339,7 +333,7 @@ func (r *run) newest(all []*delivery) map[string]string {
 func (r *run) keepRaw(ctx context.Context, todo []*delivery) error {
 	kept := map[string]bool{}
 	for _, d := range todo {
-		for _, j := range d.jobs {
+		for _, j := range d.files() {
 			if kept[j.member.Disk] {
 				continue
 			}

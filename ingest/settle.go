@@ -44,12 +44,13 @@ func (r *run) repeated(d *delivery) bool {
 			sums[l.SHA256] = true
 		}
 	}
-	for _, j := range d.jobs {
+	files := d.files()
+	for _, j := range files {
 		if !sums[j.sum] {
 			return false
 		}
 	}
-	return len(sums) == len(d.jobs)
+	return len(sums) == len(files)
 }
 
 func (r *run) settleDelivery(ctx context.Context, d *delivery) error {
@@ -81,6 +82,9 @@ func (r *run) settleDelivery(ctx context.Context, d *delivery) error {
 		}
 	}
 	r.books.changed = true
+	if err := r.recordEarlier(ctx, d); err != nil {
+		return err
+	}
 	status := "OK"
 	var loads []lake.Load
 	for _, j := range d.jobs {
