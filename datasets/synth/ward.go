@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"strconv"
 )
 
 // stay is one inpatient from admission to discharge.
@@ -46,7 +47,7 @@ type charges struct {
 	examMaterial, treatMaterial, surgeryMaterial, other int64 // D31 to D34
 }
 
-func (s *stay) id() string { return s.org.code[6:] + s.record + "-" + fmt.Sprint(s.times) }
+func (s *stay) id() string { return s.org.code[6:] + s.record + "-" + strconv.Itoa(s.times) }
 
 // surgery: the main procedure has a surgical level.
 func (s *stay) surgery() bool { return s.hasProc && s.disease.level != "" }
