@@ -188,7 +188,9 @@ func TestGrouperAndOracleAgreeOnAllGroupsOfTheNationalScheme(t *testing.T) {
 		cases = 15_000
 	}
 	count := agree(t, s, drg.Options{InvalidOp: drg.Keep}, cases, 11)
-	reaches(t, s, count)
+	if !testing.Short() { // fewer cases need not come to every group
+		reaches(t, s, count)
+	}
 	var ungrouped int
 	for code, n := range count {
 		if code == "0000" {
