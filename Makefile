@@ -32,7 +32,7 @@ test: test-go test-accept test-plugin ## all tests, the browser's and the accept
 
 .PHONY: test-go
 test-go: build $(VENV)/.done ## Go tests with PyIceberg reading the same catalogue
-	$(GOTEST:$(TAGS)='$(TAGS) integration') ./...
+	go test -tags '$(TAGS) integration' ./...
 
 .PHONY: test-short
 test-short: ## quick Go tests for daily work
@@ -58,8 +58,8 @@ lint: $(LINT) ## golangci-lint, gofmt, vet
 	$(LINT) run ./...
 
 .PHONY: bench
-bench: build ## ingest and queries beside plain DuckDB in the same run (bench/README.md)
-	go run -tags '$(TAGS)' ./bench/cmd/bench
+bench: build ## ingest and queries beside plain DuckDB in the same run; figures into bench/RESULTS.md
+	./$(BIN) bench --record bench/RESULTS.md
 
 .PHONY: plugin
 plugin: ## the Grafana plugin as a zip in dist/
