@@ -78,7 +78,7 @@ func (r *run) pass(ctx context.Context, s *Source, format string, ds []*delivery
 			return err
 		}
 	}
-	if p.plan, err = compile(s, r.dialect, r.opts.Relaxed, schema.Zone, r.now.Format(time.DateOnly)); err != nil {
+	if p.plan, err = compile(s, r.dialect, r.codes, r.opts.Relaxed, schema.Zone, r.now.Format(time.DateOnly)); err != nil {
 		return err
 	}
 	for _, d := range ds {
@@ -94,6 +94,9 @@ func (r *run) pass(ctx context.Context, s *Source, format string, ds []*delivery
 	p.feed.accept = s.accept
 	defer p.feed.close()
 	if err := p.fileTable(ctx); err != nil {
+		return err
+	}
+	if err := p.codeTables(ctx); err != nil {
 		return err
 	}
 	if err := r.exec(ctx, "CREATE OR REPLACE TEMP TABLE pointers (_del INTEGER, _file INTEGER, _src_row BIGINT, _src_offset BIGINT, seq INTEGER, finding SMALLINT)"); err != nil {
@@ -550,6 +553,17 @@ func monthOf(c *schema.Table, prefix string, values []string) string {
 	return fmt.Sprintf("CAST(year(%[1]s) * 100 + month(%[1]s) AS INTEGER)", d)
 }
 
+// inMonth is true of the rows of a month. A range of days lets DuckDB skip what the blocks' own bounds rule out; an
+// expression over the date would be computed for every row, once a month of the chunk.
+func inMonth(c *schema.Table, prefix, month string, m int) string {
+	if c.Monthly() || m == 0 {
+		return fmt.Sprintf("coalesce(%s, 0) = %d", month, m)
+	}
+	first := time.Date(m/100, time.Month(m%100), 1, 0, 0, 0, 0, time.UTC)
+	d := "t." + ident(prefix+c.EventDate)
+	return fmt.Sprintf("%[1]s >= DATE '%[2]s' AND %[1]s < DATE '%[3]s'", d, first.Format(time.DateOnly), first.AddDate(0, 1, 0).Format(time.DateOnly))
+}
+
 func (p *pass) writeTable(ctx context.Context, tp *tablePlan, from, where string) (map[int]int64, error) {
 	c := tp.table.contract
 	month := monthOf(c, tp.prefix, tp.values)
@@ -589,7 +603,7 @@ func (p *pass) writeTable(ctx context.Context, tp *tablePlan, from, where string
 	for _, m := range slices.Sorted(maps.Keys(months)) {
 		filter := where
 		if len(months) > 1 {
-			filter += fmt.Sprintf(" AND coalesce(%s, 0) = %d", month, m)
+			filter += " AND " + inMonth(c, tp.prefix, month, m)
 		}
 		name := ""
 		if m > 0 {
