@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sanyi-lake/sanyi/datasets/dict"
 	"github.com/sanyi-lake/sanyi/schema"
 	"github.com/sanyi-lake/sanyi/schema/expr"
 )
@@ -42,6 +43,8 @@ type plan struct {
 	raw      []*sourceColumn // columns that children need
 	used     map[string]bool // columns of the feed that a statement on it names
 	joins    bool            // an expression names the delivery or the file
+	codes    *codeLists
+	lists    []*dict.List // that the statements join
 }
 
 // tablePlan is one table of the plan.
@@ -68,8 +71,8 @@ func (tp *tablePlan) taken(column string) string {
 }
 
 // compile makes the SQL of a source. today is the day of loading, which current_date means in a check.
-func compile(s *Source, d *expr.Dialect, relaxed bool, lakeZone, today string) (*plan, error) {
-	p := &plan{source: s, dialect: d, cast: newCaster(s, lakeZone), relaxed: relaxed, today: today, used: map[string]bool{}}
+func compile(s *Source, d *expr.Dialect, codes *codeLists, relaxed bool, lakeZone, today string) (*plan, error) {
+	p := &plan{source: s, codes: codes, dialect: d, cast: newCaster(s, lakeZone), relaxed: relaxed, today: today, used: map[string]bool{}}
 	if err := p.compileRecord(); err != nil {
 		return nil, err
 	}
@@ -529,6 +532,16 @@ func (p *plan) rows(tp *tablePlan, l *layers) error {
 			sql := fmt.Sprintf("strlen(%[1]s) > %[2]d AND length(%[1]s) > %[2]d", name, col.Type.Length)
 			report(f, sql, false)
 			discarded[col.Name] = append(discarded[col.Name], sql)
+		}
+		if list := p.codes.of(c, col); list != nil {
+			code := name
+			if col.Type.Kind != expr.String {
+				code = "CAST(" + name + " AS VARCHAR)"
+			}
+			sql := fmt.Sprintf("NOT %scode%d", tp.prefix, j)
+			l.add(1, fmt.Sprintf("%s AS %scode%d", p.known(list, code, p.eventDay(t, tp)), tp.prefix, j))
+			report(codeFinding(c, col, list), sql, false)
+			discarded[col.Name] = append(discarded[col.Name], "coalesce("+sql+", FALSE)")
 		}
 	}
 	checks := slices.Clone(c.Checks)

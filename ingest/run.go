@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sanyi-lake/sanyi/datasets/dict"
 	"github.com/sanyi-lake/sanyi/ingest/landing"
 	"github.com/sanyi-lake/sanyi/internal/engine/duckdb"
 	"github.com/sanyi-lake/sanyi/internal/fault"
@@ -21,12 +22,13 @@ import (
 
 // Options of Run.
 type Options struct {
-	Source  string // only this source, whatever the files are called
-	Table   string // files whose headers are this contract's own column names
-	Org     string // organisation of all files
-	Date    string // business date of all files
-	Relaxed bool   // every broken rule but a value that cannot be cast is a warning (clarification 2)
-	Key     string // key file, where it is not the one that sanyi.yaml names
+	Source  string    // only this source, whatever the files are called
+	Table   string    // files whose headers are this contract's own column names
+	Org     string    // organisation of all files
+	Date    string    // business date of all files
+	Relaxed bool      // every broken rule but a value that cannot be cast is a warning (clarification 2)
+	Key     string    // key file, where it is not the one that sanyi.yaml names
+	Codes   *dict.Set // code lists in force; nil = the shipped ones and what was imported into the lake
 	Logger  *slog.Logger
 	// Progress is told, now and then, what is being done; nil = silent.
 	Progress func(Progress)
@@ -84,6 +86,10 @@ func Run(ctx context.Context, l *lake.Lake, set *schema.Set, sources *Sources, o
 	if err != nil {
 		return nil, err
 	}
+	codes, err := loadCodes(opts.Codes, l.Dir())
+	if err != nil {
+		return nil, err
+	}
 	dialect, err := queries.Dialect("duckdb")
 	if err != nil {
 		return nil, err
@@ -115,7 +121,7 @@ func Run(ctx context.Context, l *lake.Lake, set *schema.Set, sources *Sources, o
 	}
 	// Another writer may publish between our Begin and Publish only by breaking the lock: then we begin again.
 	for attempt := 1; ; attempt++ {
-		r := &run{lake: l, set: set, opts: opts, key: key, dialect: dialect, work: work, sources: sources, result: &Result{}}
+		r := &run{lake: l, set: set, opts: opts, codes: codes, key: key, dialect: dialect, work: work, sources: sources, result: &Result{}}
 		err := r.load(ctx, chosen, tree)
 		if err == nil {
 			return r.result, nil
@@ -156,6 +162,7 @@ type run struct {
 	opts    Options
 	key     lake.Key
 	dialect *expr.Dialect
+	codes   *codeLists
 	work    string
 	result  *Result
 
@@ -168,6 +175,7 @@ type run struct {
 	orgs    map[string][]organisation // who must deliver, as asked for before
 
 	superseded []string
+	codesMade  []string // lists that have their temp table
 }
 
 // load is the story of a night.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/sanyi-lake/sanyi/datasets/dict"
 	"github.com/sanyi-lake/sanyi/ingest"
 	"github.com/sanyi-lake/sanyi/internal/lake"
 	"github.com/sanyi-lake/sanyi/internal/lang"
@@ -32,6 +33,9 @@ func ingestCommand() *cobra.Command {
 			return flags.with(cmd.Context(), func(l *lake.Lake) error {
 				set, sources, err := flags.sources(l)
 				if err != nil {
+					return err
+				}
+				if opts.Codes, err = flags.codes(l); err != nil {
 					return err
 				}
 				if verbose {
@@ -74,6 +78,15 @@ func (f *lakeFlags) sources(l *lake.Lake) (*schema.Set, *ingest.Sources, error) 
 	}
 	sources, err := ingest.LoadSources(set, append([]fs.FS{ingest.Shipped()}, over...)...)
 	return set, sources, err
+}
+
+// codes are the code lists: the shipped ones, then what was imported into the lake, then those of the overlays.
+func (f *lakeFlags) codes(l *lake.Lake) (*dict.Set, error) {
+	over, err := f.layers(l)
+	if err != nil {
+		return nil, err
+	}
+	return dict.Load(append([]fs.FS{dict.Shipped(), os.DirFS(l.Dir())}, over...)...)
 }
 
 // progressOn writes one line over and over, on a terminal only.
