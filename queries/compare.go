@@ -75,8 +75,12 @@ func (c Comparison) fits(g Grain) error {
 func (c Comparison) sides(w Window, g Grain, now time.Time) (current, base Window, ok bool) {
 	current = w
 	if c.base == "ytd_yoy" {
-		current = window(date(w.From.Year(), 1, 1), w.To, now)
-		from, to := date(w.From.Year()-1, 1, 1), lastYearEnd(current.Until)
+		year := w.From.Year()
+		if g == Week {
+			year, _ = w.From.ISOWeek() // 2025-W01 begins in December 2024
+		}
+		current = window(date(year, 1, 1), w.To, now)
+		from, to := date(year-1, 1, 1), lastYearEnd(current.Until)
 		return current, window(from, to, time.Time{}), true
 	}
 	from, to, ok := c.shift(w.From, w.To, g)

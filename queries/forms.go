@@ -1,6 +1,7 @@
 package queries
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/sanyi-lake/sanyi/internal/fault"
@@ -40,6 +41,9 @@ func (p *Plan) print() error {
 			w := &writer{plan: p, scan: s, part: group, d: p.dialect, params: &expr.Params{}}
 			sql, err := w.statement()
 			if err != nil {
+				if fault.KindOf(err) == fault.Usage { // a value of the question that its column cannot have
+					return fmt.Errorf("table %s: %w", s.table.Name, err)
+				}
 				return fault.New(fault.Internal, "table %s: %w", s.table.Name, err)
 			}
 			group.statement = Statement{SQL: sql, Args: w.params.Values, Uses: w.uses(), Publication: p.req.Publication, MaxRows: p.req.MaxRows}

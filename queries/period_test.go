@@ -46,6 +46,7 @@ func TestBasesOfComparisons(t *testing.T) {
 		{"2025-03-03", "day", "wow", "2025-02-24 00:00", "2025-02-25 00:00"},
 		{"2025-03-03", "day", "wow_same_time", "2025-02-24 00:00", "2025-02-24 10:00"},
 		{"2025-03", "month", "ytd_yoy", "2024-01-01 00:00", "2024-03-03 10:00"},
+		{"2025-W01", "week", "ytd_yoy", "2024-01-01 00:00", "2024-01-06 00:00"}, // begins in December 2024
 		{"2024-02", "month", "ytd_yoy", "2023-01-01 00:00", "2023-03-01 00:00"},
 		{"2025-01..2025-02", "total", "mom", "2024-11-01 00:00", "2025-01-01 00:00"},
 		{"2025-01-02..2025-01-04", "total", "mom", "2024-12-30 00:00", "2025-01-02 00:00"},
@@ -161,5 +162,31 @@ func TestSmallCellsCannotBeSubtracted(t *testing.T) {
 	}
 	if hidden != 4 {
 		t.Errorf("%d cells are hidden, want the four of HA and HC", hidden)
+	}
+}
+
+// TestAHiddenTotalIsNotItsOnlyCell: HB has no visit in D3, so the total of D3 is the cell of HA; with D1's total and the
+// grand total it would tell D2's three visits.
+func TestAHiddenTotalIsNotItsOnlyCell(t *testing.T) {
+	cells := map[string]*figure{}
+	groups := map[string]group{}
+	add := func(org, dept string, n float64) *figure {
+		g := group{values: []any{org, dept}, total: []bool{org == "", dept == ""}}
+		cells[g.key()], groups[g.key()] = &figure{cases: n, small: n > 0 && n < 10}, g
+		return cells[g.key()]
+	}
+	add("HA", "D1", 20)
+	add("HA", "D2", 3)
+	only := add("HA", "D3", 30)
+	add("HB", "D1", 50)
+	add("HA", "", 53)
+	add("HB", "", 50)
+	add("", "D1", 70)
+	add("", "D2", 3)
+	total := add("", "D3", 30)
+	add("", "", 103)
+	hide(cells, groups, 2)
+	if total.hidden() != only.hidden() {
+		t.Errorf("total hidden: %v, its only cell: %v", total.hidden(), only.hidden())
 	}
 }

@@ -59,8 +59,26 @@ func (p *Plan) ask(x *Indicator) (*question, error) {
 	return q, nil
 }
 
-// adds reports an indicator that is a sum of sums.
+// adds reports an indicator that is a sum of sums: nothing but measures that add, added and subtracted.
 func (p *Plan) adds(x *Indicator) bool {
+	linear := true
+	walkFormula(x.numerator, func(f formula) {
+		switch f := f.(type) {
+		case operation:
+			_, left := f.l.(constant)
+			_, right := f.r.(constant)
+			linear = linear && (f.op == '+' || f.op == '-' || right || left && f.op == '*')
+		case changeOf, peakOver, elapsed:
+			linear = false
+		case reference:
+			if y, ok := p.catalog.indicators[string(f)]; ok {
+				linear = linear && y.denominator == nil && y.Model == nil && p.adds(y)
+			}
+		}
+	})
+	if !linear {
+		return false
+	}
 	for _, m := range p.catalog.MeasuresOf(x) {
 		if m.Additivity != Add {
 			return false
@@ -130,7 +148,8 @@ func (p *Plan) leafOf(q *question, m *Measure, w Window, all []*Measure, peak bo
 			return err
 		}
 	}
-	if m.TimeKind == Monthly && (w.From.Day() != 1 || w.To.Day() != 1) {
+	// What was asked must be whole months; the base of an unfinished month may end within one, and takes all of it.
+	if m.TimeKind == Monthly && (p.grain < Month || p.period.From.Day() != 1 || p.period.To.Day() != 1) {
 		return fault.New(fault.Usage, "measure %s is by month (%s.%s): ask whole months", m.ID, m.From, m.Time)
 	}
 	if p.grain == Hour && m.Clock == "" && m.Time != "" {

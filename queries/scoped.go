@@ -1,6 +1,7 @@
 package queries
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -19,7 +20,11 @@ func (w *writer) filters() []string {
 			out = append(out, w.below(column, f.values))
 			continue
 		}
+		errs := len(w.errs)
 		out = append(out, w.in(column, f.typ, f.values))
+		for i, err := range w.errs[errs:] {
+			w.errs[errs+i] = fmt.Errorf("dimension %s: %w", f.name, err)
+		}
 	}
 	return out
 }
@@ -78,6 +83,9 @@ func (w *writer) value(typ expr.Type, text string) (string, error) {
 		}
 		return "CAST(" + w.d.Bind(w.params, text) + " AS " + w.d.TypeName(typ) + ")", nil
 	case expr.Timestamp:
+		if _, err := ParseNow(text); err != nil {
+			return "NULL", bad
+		}
 		return "CAST(" + w.d.Bind(w.params, text) + " AS TIMESTAMP)", nil
 	default:
 		return w.d.Bind(w.params, text), nil

@@ -94,12 +94,10 @@ func lines(cells map[string]*figure, groups map[string]group, d int) []line {
 	return out
 }
 
-// protect hides one more cell of a line in which exactly one is hidden and the total is shown.
+// protect hides one more figure of a line in which exactly one is hidden, be it a cell or the total: it would be the
+// difference of the others.
 func (l line) protect() bool {
-	if l.total != nil && l.total.hidden() {
-		return false
-	}
-	hidden := 0
+	hidden := btoi(l.total != nil && l.total.hidden())
 	var next *figure
 	for _, c := range l.cells {
 		if c.hidden() {
@@ -114,7 +112,7 @@ func (l line) protect() bool {
 	if next == nil { // nothing to hide behind: the total would be the cell
 		next = l.total
 	}
-	if next == nil {
+	if next == nil || next.hidden() {
 		return false
 	}
 	next.secondary = true
