@@ -110,8 +110,7 @@ FROM pointers q JOIN files f ON f._file = q._file JOIN finding_names n ON n.find
 // quality writes the results of a delivery's checks. Each declared check has a row; of the many that follow from types,
 // lengths and required columns those that failed have one, and one row a table stands for all that passed.
 func (b *books) quality(ctx context.Context, p *pass, d *delivery) error {
-	type sum struct{ checks, failed int64 }
-	passed := map[[2]string]*sum{} // table, category
+	passed := map[[2]string]int64{} // table, category → checks
 	for i, f := range p.plan.findings {
 		rows := p.rows[d.index][f.table]
 		failed := p.tally[d.index][i]
@@ -121,18 +120,14 @@ func (b *books) quality(ctx context.Context, p *pass, d *delivery) error {
 			}
 			continue
 		}
-		k := [2]string{f.table, f.category}
-		if passed[k] == nil {
-			passed[k] = &sum{}
-		}
-		passed[k].checks++
+		passed[[2]string{f.table, f.category}]++
 	}
 	for _, k := range slices.SortedFunc(maps.Keys(passed), func(a, b [2]string) int { return strings.Compare(a[0]+a[1], b[0]+b[1]) }) {
 		name := "types_and_lengths"
 		if k[1] == "COMPLETE" {
 			name = "required_values"
 		}
-		if err := b.result(ctx, d, name, k[0], "", k[1], p.rows[d.index][k[0]]*passed[k].checks, 0, false); err != nil {
+		if err := b.result(ctx, d, name, k[0], "", k[1], p.rows[d.index][k[0]]*passed[k], 0, false); err != nil {
 			return err
 		}
 	}

@@ -81,7 +81,9 @@ func sortFiles(ctx context.Context, sources []*Source, opts Options, members []*
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		st.take(m)
+		if st.take(m); len(st.refused) > 0 && noRoom(st.refused[len(st.refused)-1].err) {
+			return nil, st.refused[len(st.refused)-1].err // our disk is full, and says nothing about their file
+		}
 	}
 	for _, d := range st.all {
 		slices.SortStableFunc(d.jobs, func(a, b *job) int {
@@ -295,7 +297,7 @@ func peek(s *Source, m *landing.Member, columns []string) (map[string][]string, 
 	if err != nil {
 		return nil, err
 	}
-	defer content.Close() //nolint:errcheck // only read
+	defer content.Close()
 	spec := s.spec()
 	spec.Want = columns
 	r, err := reader.Open(spec, m.Path, content, nil)

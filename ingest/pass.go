@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -399,7 +400,11 @@ func (p *pass) gate(d *delivery) {
 	var read, bad int64
 	for _, j := range d.jobs {
 		if j.err != nil {
-			d.refused = fault.Wrap(fault.Refused, j.err)
+			kind := fault.Refused
+			if noRoom(j.err) {
+				kind = fault.Unavailable // our disk is full, and says nothing about their file
+			}
+			d.refused = fault.Wrap(kind, j.err)
 			return
 		}
 		j.counts.quarantined += int64(len(j.rejects))
@@ -460,7 +465,7 @@ func (p *pass) findings(ctx context.Context) error {
 		return err
 	}
 	for i, pl := range places {
-		table := ""
+		var table string
 		if i < len(p.plan.main) {
 			table = p.plan.main[i].table.Table
 		} else {
@@ -503,7 +508,7 @@ func (p *pass) write(ctx context.Context, complete, open []*delivery) error {
 	var out []string
 	for _, d := range append(slices.Clone(complete), open...) {
 		if d.refused != nil || d.outdated {
-			out = append(out, fmt.Sprint(d.index))
+			out = append(out, strconv.Itoa(int(d.index)))
 		}
 	}
 	keep := good
@@ -708,7 +713,7 @@ func (p *pass) span(ctx context.Context, complete, open []*delivery) error {
 	var over []string
 	for _, d := range append(slices.Clone(open), complete...) {
 		if slices.Contains(open, d) || p.began[d] < p.chunks {
-			over = append(over, fmt.Sprint(d.index))
+			over = append(over, strconv.Itoa(int(d.index)))
 		}
 	}
 	if len(over) == 0 {
@@ -760,7 +765,7 @@ JOIN files f ON f._file = s._file WHERE s.n > 1`, d.index)); err != nil {
 		return sqlFault(err)
 	}
 	defer rows.Close()
-	any := false
+	again := false
 	for rows.Next() {
 		var file int32
 		var kind int
@@ -768,7 +773,7 @@ JOIN files f ON f._file = s._file WHERE s.n > 1`, d.index)); err != nil {
 		if err := rows.Scan(&file, &kind, &n); err != nil {
 			return err
 		}
-		any = true
+		again = true
 		c := &p.jobs[file].counts
 		c.loaded -= n
 		if kind == 1 {
@@ -777,7 +782,7 @@ JOIN files f ON f._file = s._file WHERE s.n > 1`, d.index)); err != nil {
 			c.superseded += n
 		}
 	}
-	if err := rows.Err(); err != nil || !any {
+	if err := rows.Err(); err != nil || !again {
 		return err
 	}
 	return p.purge(ctx, d, "EXISTS (SELECT 1 FROM losers l WHERE l.path = _src_file AND l._src_row = p._src_row)")
@@ -835,9 +840,6 @@ func (p *pass) purge(ctx context.Context, d *delivery, condition string) error {
 	}
 	return nil
 }
-
-// explain is the sentence of a finding.
-func (p *plan) explain(n int) schema.Text { return p.findings[n].message }
 
 // rejected is the sentence of a record that could not be read.
 func rejected(rj reader.Reject) schema.Text {

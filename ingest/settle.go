@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -104,7 +105,7 @@ func (r *run) settleDelivery(ctx context.Context, d *delivery) error {
 	if d.refused != nil {
 		status = "FAIL"
 	}
-	if err := r.books.runLog(d.id, "run.p"+fmt.Sprint(r.staging.Publication()), d, status, loads); err != nil {
+	if err := r.books.runLog(d.id, "run.p"+strconv.FormatInt(r.staging.Publication(), 10), d, status, loads); err != nil {
 		return err
 	}
 	return r.days(ctx, d)
