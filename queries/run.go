@@ -71,8 +71,16 @@ func (p *Plan) Run(ctx context.Context, run Runner) (*Answer, error) {
 			}
 		}
 	}
+	if n := (len(r.groups) + 1) * len(p.windows) * len(p.question); n > maxFigures {
+		return nil, fault.New(fault.TooLarge, "%d groups in %d periods are more figures than one answer holds (%d); ask for a shorter period, a coarser grain or fewer dimensions",
+			len(r.groups), len(p.windows), maxFigures)
+	}
 	return p.answer(r), nil
 }
+
+// maxFigures bounds the memory of an answer: every group has a row in every period, whether anything counted there or
+// not, so that few rows of a statement can make very many of an answer.
+const maxFigures = 1_000_000
 
 // read files the rows of one statement under their windows and groups.
 func (p *Plan) read(part *part, batches []arrow.RecordBatch, r *result) error {

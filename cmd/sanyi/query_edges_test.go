@@ -3,6 +3,7 @@ package main
 import (
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -129,5 +130,23 @@ func TestAValueThatItsColumnCannotHaveIsAUsageError(t *testing.T) {
 		if err == nil || fault.KindOf(err) != fault.Usage || !strings.Contains(err.Error(), dim) {
 			t.Errorf("%s = %s: %v", dim, value, err)
 		}
+	}
+}
+
+func TestAnAnswerOfTooManyFiguresIsRefused(t *testing.T) {
+	c, set, bench := benchOf(t)
+	var visits []map[string]any
+	for i := range 200 {
+		visits = append(visits, map[string]any{
+			"visit_id": strconv.Itoa(i), "org_code": "H1", "dept_code": strconv.Itoa(i), "person_key": "p", "visit_date": "2025-03-03", "visit_type": "GEN", "is_emergency": false, "status": "DONE",
+			"reg_time": "2025-03-03 10:00:00",
+		})
+	}
+	if err := queries.LoadRows(bench, set, map[string][]map[string]any{"fact_outp_visit": visits}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := c.Ask(t.Context(), bench, queries.Request{Indicators: []string{"H001"}, Period: "2025", Grain: "hour", By: []string{"dept_code"}}, queries.WholeLake("test"))
+	if fault.KindOf(err) != fault.TooLarge {
+		t.Errorf("200 departments in 8,760 hours: %v", err)
 	}
 }
