@@ -79,6 +79,11 @@ func (r *Result) Quarantined() int64 {
 // they are, keep the raw files, read and check, write, replace what came before, keep the books, audit, publish. A
 // file or delivery that is refused does not stop the others. Where nothing changed, nothing is published.
 func Run(ctx context.Context, l *lake.Lake, set *schema.Set, sources *Sources, opts Options, paths []string) (*Result, error) {
+	res, err := ingest(ctx, l, set, sources, opts, paths)
+	return res, roomFault(l.Dir(), err)
+}
+
+func ingest(ctx context.Context, l *lake.Lake, set *schema.Set, sources *Sources, opts Options, paths []string) (*Result, error) {
 	if opts.Relaxed && l.Config().Production {
 		return nil, fault.New(fault.Denied, "lake %s is in production (sanyi.yaml): --relaxed is for experiments; load without it, or into a lake of your own", l.Dir())
 	}
