@@ -2,10 +2,8 @@ package main
 
 import (
 	"bytes"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,21 +14,6 @@ import (
 
 	"github.com/sanyi-lake/sanyi/internal/lake"
 )
-
-// visits is a file of n records that no compression makes small.
-func visits(n int) string {
-	rng := rand.New(rand.NewPCG(1, 2))
-	var b strings.Builder
-	b.WriteString("id,day,fee,card\n")
-	for i := range n {
-		var id [8]byte
-		for k := range id {
-			id[k] = byte(rng.Uint32())
-		}
-		fmt.Fprintf(&b, "%s,2025-03-03,%d.%02d,%d\n", hex.EncodeToString(id[:]), rng.IntN(1e6), i%100, rng.Int64())
-	}
-	return b.String()
-}
 
 func countRows(t *testing.T, dir, region string) string {
 	t.Helper()
