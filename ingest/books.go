@@ -151,6 +151,20 @@ func (b *books) quality(ctx context.Context, p *pass, d *delivery) error {
 			return err
 		}
 	}
+	if t := p.plan.source.mode(schema.Evolve); t != nil {
+		extra := map[string]int64{}
+		for _, j := range d.jobs {
+			for name, n := range j.extra {
+				extra[name] += n
+			}
+		}
+		for _, name := range slices.Sorted(maps.Keys(extra)) {
+			if err := b.result(ctx, d, "column_unknown", t.Name, tail(name, 60), "CONFORM", d.read, extra[name], true); err != nil {
+				return err
+			}
+			b.run.result.Warnings = append(b.run.result.Warnings, fmt.Sprintf("%s: column %s is not in the contract of table %s (version %s), and was left out", d.name(), name, t.Name, t.Version))
+		}
+	}
 	return nil
 }
 

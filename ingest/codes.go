@@ -79,7 +79,7 @@ func enumerated(t *schema.Table, col *schema.Column) bool {
 func codeFinding(t *schema.Table, col *schema.Column, l *dict.List) finding {
 	return finding{
 		check: col.Name + "_in_list", column: col.Name, category: "CONFORM",
-		warning: !l.Complete || col.Mode == "discard_value" || t.Kind == schema.Dim && slices.Contains(t.Key, col.Name),
+		warning: !l.Complete || col.Mode == schema.DiscardValue || t.Kind == schema.Dim && slices.Contains(t.Key, col.Name),
 		message: schema.Text{
 			ZH: fmt.Sprintf("编码表 %s(%s，%s 年)在事件当日没有该代码，请按编码表改正后重报", l.ID, l.ZH, l.Year),
 			EN: fmt.Sprintf("the code list %s (%s, %s) has no such code on the day of the event; correct the code and send the record again", l.ID, l.EN, l.Year),

@@ -507,7 +507,7 @@ func (p *plan) rows(tp *tablePlan, l *layers) error {
 				badType = b
 			}
 		}
-		discard := col.Mode == "discard_value"
+		discard := col.Mode == schema.DiscardValue
 		l.add(0, value+" AS "+name)
 		discarded[col.Name] = nil
 		if badType != "" {
@@ -541,7 +541,9 @@ func (p *plan) rows(tp *tablePlan, l *layers) error {
 			sql := fmt.Sprintf("NOT %scode%d", tp.prefix, j)
 			l.add(1, fmt.Sprintf("%s AS %scode%d", p.known(list, code, p.eventDay(t, tp)), tp.prefix, j))
 			report(codeFinding(c, col, list), sql, false)
-			discarded[col.Name] = append(discarded[col.Name], "coalesce("+sql+", FALSE)")
+			if list.Complete {
+				discarded[col.Name] = append(discarded[col.Name], "coalesce("+sql+", FALSE)")
+			}
 		}
 	}
 	checks := slices.Clone(c.Checks)
@@ -559,7 +561,7 @@ func (p *plan) rows(tp *tablePlan, l *layers) error {
 				continue // nothing to look at
 			}
 			col, _ := c.Column(k.Column)
-			discard = col != nil && col.Mode == "discard_value"
+			discard = col != nil && col.Mode == schema.DiscardValue
 			category = "CONFORM"
 		}
 		sql, err := p.check(c, k, tp.prefix)
@@ -574,7 +576,7 @@ func (p *plan) rows(tp *tablePlan, l *layers) error {
 		}
 	}
 	for name, conds := range discarded {
-		if col, _ := c.Column(name); col.Mode == "discard_value" && len(conds) > 0 && !p.relaxed {
+		if col, _ := c.Column(name); col.Mode == schema.DiscardValue && len(conds) > 0 && !p.relaxed {
 			tp.pick[name] = fmt.Sprintf("CASE WHEN NOT (%s) THEN %s END", strings.Join(conds, " OR "), ident(tp.prefix+name))
 		}
 	}

@@ -131,8 +131,25 @@ func (s *Source) accept(j *job, missing []string, extra map[string]int64) error 
 	if len(lacks) > 0 {
 		return fault.New(fault.Refused, "%s: no column %s, which source %s requires; send the file with it, or give its other name under columns.aliases", j.member.Path, strings.Join(lacks, ", "), s.ID)
 	}
-	if s.Columns.Extra == "refuse" && len(extra) > 0 {
+	if len(extra) == 0 {
+		return nil
+	}
+	if s.Columns.Extra == "refuse" {
 		return fault.New(fault.Refused, "%s: column %s is not known to source %s", j.member.Path, strings.Join(slices.Sorted(maps.Keys(extra)), ", "), s.ID)
+	}
+	if t := s.mode(schema.Freeze); t != nil {
+		return fault.New(fault.Refused, "%s: column %s is not known to source %s, and table %s is frozen (mode: freeze); send the file without it, or add it to the contract",
+			j.member.Path, strings.Join(slices.Sorted(maps.Keys(extra)), ", "), s.ID, t.Name)
+	}
+	return nil
+}
+
+// mode is the first contract of the source that has the mode, nil where none has.
+func (s *Source) mode(mode string) *schema.Table {
+	for i := range s.Tables {
+		if c := s.Tables[i].contract; c.Mode == mode {
+			return c
+		}
 	}
 	return nil
 }

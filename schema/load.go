@@ -210,6 +210,9 @@ func (p *parsing) identity() {
 	if t.BadChild != "" && t.BadChild != "child" && t.BadChild != "record" {
 		p.fail([]any{"bad_child"}, "bad_child %q is none of child, record", t.BadChild)
 	}
+	if !slices.Contains([]string{"", Evolve, Freeze}, t.Mode) {
+		p.fail([]any{"mode"}, "mode %q is none of evolve, freeze", t.Mode)
+	}
 	if (t.BadChild == "") != (t.Parent == "") {
 		p.fail([]any{"parent"}, "parent and bad_child come together")
 	}
@@ -253,8 +256,8 @@ func (p *parsing) columns() {
 		if c.Pseudonym && c.Type.Kind != expr.String {
 			p.fail(at, "column %s: a pseudonym is a varchar of at least 22", c.Name)
 		}
-		if !slices.Contains([]string{"", "discard_value", "freeze", "evolve"}, c.Mode) {
-			p.fail(at, "column %s: mode %q is none of discard_value, freeze, evolve", c.Name, c.Mode)
+		if !slices.Contains([]string{"", DiscardRow, DiscardValue}, c.Mode) {
+			p.fail(at, "column %s: mode %q is none of discard_row, discard_value (freeze and evolve are modes of a table)", c.Name, c.Mode)
 		}
 		for j := range c.Checks {
 			c.Checks[j].Column = c.Name

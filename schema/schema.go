@@ -46,6 +46,7 @@ type Table struct {
 	Sort      []string `yaml:"sort"`       // order of rows in a file
 	Parent    string   `yaml:"parent"`     // table whose record this table's rows are children of
 	BadChild  string   `yaml:"bad_child"`  // what a bad child row sets aside: "child" or "record"
+	Mode      string   `yaml:"mode"`       // what a column of the file that nothing names does: "" (is left out), Evolve or Freeze
 	Scope     Scope    `yaml:"scope"`
 	// Roles lets a question say dept, org, region, physician … whatever the table calls that column.
 	Roles   map[string]string `yaml:"roles"`
@@ -81,10 +82,22 @@ type Column struct {
 	Sensitivity string    `yaml:"sensitivity"` // I direct identifier, Q quasi identifier, H health, M personal money, O operational, P public
 	Pseudonym   bool      `yaml:"pseudonym"`   // a keyed hash replaces the value before the first write, in every way of loading
 	Dimension   bool      `yaml:"dimension"`   // may group figures although it is Q, H or M
-	Mode        string    `yaml:"mode"`        // what a bad value does: "" (set the row aside), discard_value, freeze, evolve
+	Mode        string    `yaml:"mode"`        // what a bad value does: "" or DiscardRow, or DiscardValue
 	Source      string    `yaml:"source"`      // field of the official extract
 	Checks      []Check   `yaml:"checks"`
 }
+
+// Modes of a table, about columns of a file that neither the source nor the contract names.
+const (
+	Evolve = "evolve" // they are left out, and reported: a warning and a row of fact_dq_result
+	Freeze = "freeze" // the file is refused
+)
+
+// Modes of a column, about a bad value.
+const (
+	DiscardRow   = "discard_row"   // the record is set aside, as where no mode is given
+	DiscardValue = "discard_value" // the value is left out, the record is loaded, the finding counted
+)
 
 // Severities of a check.
 const (

@@ -64,6 +64,7 @@ func TestFaultsOfAContractNameFileAndLine(t *testing.T) {
 		{"unknown key", "kind: fact", "kind: fact\ncolour: red", "tables/fact_tiny.yaml:4: field colour not found in type schema.Table"},
 		{"no type", "type: date", "type: day", `tables/fact_tiny.yaml:11: type "day": no such type; write varchar, decimal, int32, int64, double, boolean, date or timestamp`},
 		{"no class", "required: true, sensitivity: O}\nchecks", "required: true}\nchecks", `tables/fact_tiny.yaml:11: table fact_tiny: column day: sensitivity "" is none of I, Q, H, M, O, P`},
+		{"a table's mode", "required: true, sensitivity: O}\nchecks", "required: true, sensitivity: O, mode: freeze}\nchecks", `tables/fact_tiny.yaml:11: table fact_tiny: column day: mode "freeze" is none of discard_row, discard_value (freeze and evolve are modes of a table)`},
 		{"column twice", "name: org_code", "name: id", "tables/fact_tiny.yaml:10: table fact_tiny: column id: is here twice"},
 		{"id twice", "id: 2,", "id: 1,", "tables/fact_tiny.yaml:10: table fact_tiny: column org_code: id 1 is id's"},
 		{"check names nothing", "day >= DATE", "dya >= DATE", "tables/fact_tiny.yaml:15:12: no column dya"},
