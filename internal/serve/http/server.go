@@ -167,7 +167,7 @@ func (s *Server) catalog(w nethttp.ResponseWriter, r *nethttp.Request, who acces
 func (s *Server) query(w nethttp.ResponseWriter, r *nethttp.Request, who access.Identity) {
 	began := time.Now()
 	line := audit.Entry{At: began, Who: who.Name, Behind: behind(r), Scope: who.Words, Door: "http", From: r.RemoteAddr, What: "query"}
-	answer, media, err := s.answer(w, r, who, &line)
+	answer, media, err := s.guarded(w, r, who, &line)
 	var body bytes.Buffer
 	if err == nil {
 		err = encode(&body, answer, media, s.asker.Zone())
@@ -195,6 +195,26 @@ func (s *Server) query(w nethttp.ResponseWriter, r *nethttp.Request, who access.
 	if _, err := w.Write(body.Bytes()); err != nil {
 		s.opt.Logger.WarnContext(r.Context(), "caller went away", "who", who.Name, "error", err)
 	}
+}
+
+// guarded turns a panic of the question into its error, so that it stands in the audit book like any other.
+func (s *Server) guarded(w nethttp.ResponseWriter, r *nethttp.Request, who access.Identity, line *audit.Entry) (answer *api.Answer, media string, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.opt.Logger.ErrorContext(r.Context(), "question panicked", "path", r.URL.Path, "panic", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+			err = fault.New(fault.Internal, "panic")
+		}
+	}()
+	return s.answer(w, r, who, line)
+}
+
+// masked keeps paths of the lake from the caller: an engine that cannot read its files names them.
+func (s *Server) masked(r *nethttp.Request, err error) error {
+	if kindOf(err) != fault.Unavailable || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return err
+	}
+	s.opt.Logger.ErrorContext(r.Context(), "lake unavailable", "error", err)
+	return fault.New(fault.Unavailable, "the lake cannot be read now; try again later, the service's log tells why")
 }
 
 // behind is who the caller says looks at the answer; only plain characters of it, and not many.
@@ -248,7 +268,7 @@ func (s *Server) answer(w nethttp.ResponseWriter, r *nethttp.Request, who access
 		if errors.Is(r.Context().Err(), context.DeadlineExceeded) {
 			return nil, "", fault.New(fault.TooLarge, "the question took longer than %s: ask for a shorter period or fewer groups", s.opt.Deadline)
 		}
-		return nil, "", err
+		return nil, "", s.masked(r, err)
 	}
 	answer.Rows = slices.DeleteFunc(answer.Rows, func(row api.Row) bool { return !row.Start.IsZero() && !keep(row.Start) })
 	if len(answer.Rows) > limit {

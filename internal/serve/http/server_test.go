@@ -224,7 +224,7 @@ func TestWrongQuestionsAreRefusedWithAReason(t *testing.T) {
 
 func TestKindsOfErrorsBecomeStatuses(t *testing.T) {
 	d := open(t, Options{})
-	for kind, status := range map[fault.Kind]int{fault.Usage: 400, fault.NotFound: 404, fault.Denied: 403, fault.TooLarge: 413, fault.Unavailable: 503} {
+	for kind, status := range map[fault.Kind]int{fault.Usage: 400, fault.NotFound: 404, fault.Denied: 403, fault.TooLarge: 413} {
 		d.asker.do = func(context.Context) (*api.Answer, error) { return nil, fault.New(kind, "indicator H999: because") }
 		if got, body, _ := d.ask(t, `{"indicators":["H999"],"period":"2021"}`, ""); got != status || !strings.Contains(body, "because") {
 			t.Errorf("kind %s: got %d %s, want %d", api.KindName(kind), got, body, status)
@@ -236,6 +236,12 @@ func TestKindsOfErrorsBecomeStatuses(t *testing.T) {
 	if got, body, _ := d.ask(t, `{"indicators":["H999"],"period":"2021"}`, ""); got != 500 || strings.Contains(body, "warehouse") {
 		t.Errorf("internal: got %d %s, want 500 without the path", got, body)
 	}
+	d.asker.do = func(context.Context) (*api.Answer, error) {
+		return nil, fault.New(fault.Unavailable, "duckdb: IO Error: /srv/lake/warehouse/x.parquet")
+	}
+	if got, body, _ := d.ask(t, `{"indicators":["H999"],"period":"2021"}`, ""); got != 503 || strings.Contains(body, "warehouse") {
+		t.Errorf("unavailable: got %d %s, want 503 without the path", got, body)
+	}
 }
 
 func TestAPanicIsOneQuestionsFault(t *testing.T) {
@@ -246,6 +252,9 @@ func TestAPanicIsOneQuestionsFault(t *testing.T) {
 	}
 	if strings.Contains(d.logs.String(), "a value of a patient") {
 		t.Errorf("the log holds the panic's text")
+	}
+	if found, err := audit.Verify(d.book); err != nil || found.Lines != 1 {
+		t.Errorf("the audit book has %d lines (%v), want the question that panicked", found.Lines, err)
 	}
 	d.asker.do = nil
 	if status, body, _ := d.ask(t, `{"indicators":["H001"],"period":"2021"}`, ""); status != 200 {
