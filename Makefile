@@ -40,7 +40,7 @@ test-short: ## quick Go tests for daily work
 
 .PHONY: test-race
 test-race: ## the packages where goroutines meet, under the race detector
-	go test -race -short -tags '$(TAGS)' ./ingest/reader/... ./internal/serve/... ./internal/grouper/... ./plugin/pkg/...
+	go test -race -short -tags '$(TAGS)' ./ingest/reader/... ./ingest/landing ./internal/serve/http ./internal/serve/access ./internal/serve/audit ./internal/grouper/drg ./internal/grouper/dip ./internal/grouper/stream ./plugin/pkg/lakehouse
 
 .PHONY: test-accept
 test-accept: build ## the acceptance scripts of ../shared, where they are
