@@ -1,3 +1,5 @@
+//go:build duckdb_arrow
+
 // Command sanyi is the whole service in one binary: it makes a lake, loads nightly extracts into it, answers
 // indicator questions and serves them to Grafana.
 package main
