@@ -769,11 +769,13 @@ func (p *pass) span(ctx context.Context, complete, open []*delivery) error {
 	return nil
 }
 
-// losers takes the records out that came again in a later chunk of their delivery.
+// losers takes the records out that came again in a later chunk of their delivery. Only the keys that came more than once
+// are put in order: ordering all would cost more than the rest of a large delivery's pass.
 func (p *pass) losers(ctx context.Context, d *delivery) error {
 	if err := p.exec(ctx, fmt.Sprintf(`CREATE OR REPLACE TEMP TABLE losers AS SELECT f.path, s._file, s._src_row, s.kind FROM (
     SELECT _file, _src_row, CASE WHEN h = first_value(h) OVER w THEN 1 ELSE 2 END AS kind, row_number() OVER w AS n
-    FROM seen WHERE _del = %d WINDOW w AS (PARTITION BY k1, k2 ORDER BY _file DESC, _src_row DESC)) s
+    FROM seen JOIN (SELECT k1, k2 FROM seen WHERE _del = %[1]d GROUP BY ALL HAVING count(*) > 1) AS again USING (k1, k2)
+    WHERE _del = %[1]d WINDOW w AS (PARTITION BY k1, k2 ORDER BY _file DESC, _src_row DESC)) s
 JOIN files f ON f._file = s._file WHERE s.n > 1`, d.index)); err != nil {
 		return err
 	}
