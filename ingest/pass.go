@@ -224,7 +224,7 @@ func (p *pass) chunk(ctx context.Context) error {
 	if err := p.badChildren(ctx); err != nil {
 		return err
 	}
-	if err := p.duplicates(ctx, ""); err != nil {
+	if err := p.duplicates(ctx); err != nil {
 		return err
 	}
 	if err := p.count(ctx); err != nil {
@@ -306,7 +306,7 @@ func (p *plan) content() []string {
 
 // duplicates marks the records of a chunk that come again within their delivery: 1 the same record, 2 replaced by a
 // later one of the same key.
-func (p *pass) duplicates(ctx context.Context, _ string) error {
+func (p *pass) duplicates(ctx context.Context) error {
 	key := p.plan.keyOf()
 	if len(key) == 0 {
 		return nil
