@@ -308,6 +308,13 @@ func (p *parsing) named() {
 		}
 		want(name, []expr.Kind{expr.String}, "scope", "region", viewpoint)
 	}
+	if c := t.Choice; c != nil {
+		if c.Name == "" || c.Column == "" || c.Otherwise == "" {
+			p.fail([]any{"choice"}, "choice: wants name, column and otherwise")
+		}
+		want(c.Column, []expr.Kind{expr.String}, "choice", "column")
+		want(c.Otherwise, []expr.Kind{expr.Bool}, "choice", "otherwise")
+	}
 	if !t.Scope.Public && t.Scope.Org == "" && len(t.Scope.Region) == 0 {
 		p.fail([]any{"scope"}, "scope: a row belongs to an org, a region, or is public")
 	}
@@ -394,6 +401,9 @@ func (s *Set) link(t *Table) []error {
 				}
 			}
 		}
+	}
+	if _, ok := s.tables[t.CompletenessOf]; t.CompletenessOf != "" && !ok {
+		bad("completeness_of: no table %s", t.CompletenessOf)
 	}
 	for _, c := range t.Columns {
 		if c.Ref == "" {

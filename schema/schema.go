@@ -48,6 +48,10 @@ type Table struct {
 	BadChild  string   `yaml:"bad_child"`  // what a bad child row sets aside: "child" or "record"
 	Mode      string   `yaml:"mode"`       // what a column of the file that nothing names does: "" (is left out), Evolve or Freeze
 	Scope     Scope    `yaml:"scope"`
+	// CompletenessOf names the table whose deliveries say how complete this one is: for tables that the product derives.
+	CompletenessOf string `yaml:"completeness_of"`
+	// Choice is set where rows of several methods stand beside each other, of which a figure counts one.
+	Choice *Choice `yaml:"choice"`
 	// Roles lets a question say dept, org, region, physician … whatever the table calls that column.
 	Roles   map[string]string `yaml:"roles"`
 	Columns []Column          `yaml:"columns"`
@@ -67,6 +71,15 @@ type Scope struct {
 	Org    string            `yaml:"org"`    // organisation column; "" = rows belong to no organisation
 	Region map[string]string `yaml:"region"` // viewpoint → column name or "via dim_org"
 	Public bool              `yaml:"public"` // dictionaries: everybody may see every row
+}
+
+// Choice says which rows of a table count where the same thing is there several times, computed by several methods
+// (grouping schemes, settlement parameters): those whose Column is what the question chose under Name, or, where it chose
+// nothing, those whose Otherwise is true.
+type Choice struct {
+	Name      string `yaml:"name"`      // what a question calls it: scheme, params
+	Column    string `yaml:"column"`    // VARCHAR
+	Otherwise string `yaml:"otherwise"` // BOOLEAN
 }
 
 // Column is one column of a contract.
