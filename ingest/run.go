@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sanyi-lake/sanyi/datasets/dict"
+	"github.com/sanyi-lake/sanyi/ingest/cases"
 	"github.com/sanyi-lake/sanyi/ingest/landing"
 	"github.com/sanyi-lake/sanyi/internal/engine/duckdb"
 	"github.com/sanyi-lake/sanyi/internal/fault"
@@ -239,6 +240,9 @@ func (r *run) load(ctx context.Context, chosen []*Source, tree *landing.Tree) (e
 	if err := r.audit(ctx, todo); err != nil {
 		return err
 	}
+	if err := r.deriveCases(ctx); err != nil {
+		return err
+	}
 	if err := r.books.write(ctx); err != nil {
 		return err
 	}
@@ -254,6 +258,13 @@ func (r *run) load(ctx context.Context, chosen []*Source, tree *landing.Tree) (e
 		r.result.Loads[i].Publication = p.ID
 	}
 	return nil
+}
+
+// deriveCases groups and settles the stays of the months that this publication touches.
+func (r *run) deriveCases(ctx context.Context) error {
+	r.opts.Progress(Progress{Step: "group"})
+	_, err := cases.Derive(ctx, cases.Job{Lake: r.lake, Staging: r.staging, Loader: r.loader, Set: r.set, Now: r.now, Logger: r.opts.Logger})
+	return err
 }
 
 // wall is the clock of the lake's zone, kept as if it were UTC: timestamps of the lake carry no zone.
@@ -385,9 +396,6 @@ func (r *run) openLoader(ctx context.Context) error {
 			return v, valid, nil
 		}
 	})
-	if err != nil {
-		return err
-	}
 	if err != nil {
 		return err
 	}

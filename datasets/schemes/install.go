@@ -164,3 +164,26 @@ func (i memoryInfo) Mode() fs.FileMode  { return 0o444 }
 func (i memoryInfo) ModTime() time.Time { return time.Time{} }
 func (i memoryInfo) IsDir() bool        { return false }
 func (i memoryInfo) Sys() any           { return nil }
+
+// Effective is the tables as they are in force, overlays applied, as CSV by file name, with a manifest: what must be
+// kept to group the same way again years later. It reads back as a package with the same rows.
+func (s *Scheme) Effective() map[string]string {
+	out := make(map[string]string, len(s.Tables)+1)
+	for name, t := range s.Tables {
+		var b bytes.Buffer
+		w := csv.NewWriter(&b)
+		_ = w.Write(t.Columns) // a bytes.Buffer takes everything
+		for i := range t.Len() {
+			_ = w.Write(t.Row(i))
+		}
+		w.Flush()
+		out[name] = b.String()
+	}
+	m := s.Manifest
+	m.Base, m.SHA256 = "", nil
+	text, err := json.MarshalIndent(m, "", "  ")
+	if err == nil {
+		out[manifestFile] = string(text)
+	}
+	return out
+}

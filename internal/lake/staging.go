@@ -205,6 +205,24 @@ func (s *Staging) Files(ctx context.Context, name string) ([]DataFile, error) {
 	return st.files(), nil
 }
 
+// Touched are the months of tables in which this staging adds or removes files, in order.
+func (s *Staging) Touched(ctx context.Context, names ...string) ([]string, error) {
+	months := map[string]bool{}
+	for _, name := range names {
+		st, err := s.table(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range st.added {
+			months[f.Month] = true
+		}
+		for path := range st.removed {
+			months[st.base[path].Month] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(months)), nil
+}
+
 // FilesOf lists, by table, the files as staged so far that hold rows of a delivery.
 func (s *Staging) FilesOf(ctx context.Context, delivery string) (map[string][]DataFile, error) {
 	names, err := s.tablesOf(ctx, delivery)

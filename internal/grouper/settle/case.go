@@ -72,19 +72,32 @@ type Row struct {
 
 // Settle settles the cases of a region and year: quotas are by hospital, point values by fund.
 func (p *Params) Settle(cases []Case) ([]Row, error) {
+	return p.settle(cases, false)
+}
+
+// SettleAll is Settle for a region's night, which one case must not stop: a case that the parameters have no price for
+// comes back with the tier TierUnpriced, and what is missing as its method.
+func (p *Params) SettleAll(cases []Case) ([]Row, error) {
+	return p.settle(cases, true)
+}
+
+func (p *Params) settle(cases []Case, all bool) ([]Row, error) {
 	if p.Scheme == "" {
 		return nil, fault.New(fault.Invalid, "parameters %s: scheme is wanted: drg, points or dip", p.ID)
 	}
 	rows := make([]Row, len(cases))
 	for i := range cases {
 		r, err := p.first(&cases[i])
-		if err != nil {
+		switch {
+		case err != nil && all:
+			r.Tier, r.Method = TierUnpriced, "unpriced"
+		case err != nil:
 			return nil, fault.New(fault.Invalid, "case %d: %w", i+1, err)
 		}
 		rows[i] = r
 	}
 	p.quotas(rows)
-	if err := p.values(rows); err != nil {
+	if err := p.values(rows, all); err != nil {
 		return nil, err
 	}
 	for i := range rows {
@@ -429,7 +442,7 @@ func (r *Row) over() dec {
 }
 
 // values turns points into yuan: at a fixed value, or at that of the fund they share (the first of point_funds that fits).
-func (p *Params) values(rows []Row) error {
+func (p *Params) values(rows []Row, all bool) error {
 	points := map[int]dec{}
 	for i := range rows {
 		if r := &rows[i]; r.Points != nil && r.Rate == nil {
@@ -445,6 +458,10 @@ func (p *Params) values(rows []Row) error {
 		value, ok := find(p.PointValue, r.Level, r.Insurance, r.offsite)
 		if !ok {
 			at := p.fundRow(r)
+			if at < 0 && all {
+				r.Tier, r.Method, r.Points = TierUnpriced, "unpriced", nil
+				continue
+			}
 			if at < 0 {
 				return fault.New(fault.Invalid, "parameters %s: no point value and no fund for insurance %q, off-site %q", p.ID, r.Insurance, r.offsite)
 			}
@@ -469,7 +486,7 @@ func (p *Params) fundRow(r *Row) int {
 
 // fund finds the fund's part and the two profits.
 func (p *Params) fund(r *Row) {
-	if r.Tier == TierShadow {
+	if r.Tier == TierShadow || r.Tier == TierUnpriced {
 		return
 	}
 	paid := r.CaseStandard
@@ -505,6 +522,7 @@ type Hospital struct {
 	High       int64  `json:"high_cases"`
 	Low        int64  `json:"low_cases"`
 	Ungrouped  int64  `json:"ungrouped_cases"`
+	Unpriced   int64  `json:"unpriced_cases,omitempty"` // no price for them: in none of the sums but cases and total_fee
 }
 
 // Hospitals adds rows up and clears the year where funds were booked.
@@ -534,6 +552,8 @@ func (p *Params) Hospitals(rows []Row) []Hospital {
 			h.Low++
 		case TierUngrouped:
 			h.Ungrouped++
+		case TierUnpriced:
+			h.Unpriced++
 		}
 	}
 	slices.SortFunc(out, func(a, b Hospital) int { return strings.Compare(a.Org, b.Org) })

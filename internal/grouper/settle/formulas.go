@@ -60,6 +60,7 @@ const (
 	TierBedDay    = "bed_day"
 	TierSpecial   = "special"
 	TierShadow    = "shadow"
+	TierUnpriced  = "unpriced" // the parameters have no weight, rate or fund for it: see SettleAll
 )
 
 // TierOf compares cost with standard; limits themselves are normal.

@@ -330,6 +330,21 @@ func find(rows []Rate, level, insurance, offsite string) (decimal.Decimal, bool)
 	return rows[at].Value.Decimal, true
 }
 
+// WeightOf is the relative weight of a group in the payment table (for DIP its score), from the row that says most about
+// the case; ok is false where the table has none.
+func (p *Params) WeightOf(group, level, insurance string) (value decimal.Decimal, ok bool) {
+	w := p.weight(group, level, insurance)
+	switch {
+	case w == nil:
+		return decimal.Zero, false
+	case w.RW != nil:
+		return w.RW.Decimal, true
+	case w.Score != nil:
+		return w.Score.Decimal, true
+	}
+	return decimal.Zero, false
+}
+
 func (p *Params) weight(group, level, insurance string) *Weight {
 	var found *Weight
 	best := -1

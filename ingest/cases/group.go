@@ -1,0 +1,454 @@
+package cases
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"github.com/sanyi-lake/sanyi/datasets/schemes"
+	"github.com/sanyi-lake/sanyi/internal/engine/duckdb"
+	"github.com/sanyi-lake/sanyi/internal/fault"
+	"github.com/sanyi-lake/sanyi/internal/grouper/drg"
+	"github.com/sanyi-lake/sanyi/internal/lake"
+	"github.com/sanyi-lake/sanyi/schema"
+)
+
+// Kinds of definitions that a publication stores of its groupings and settlements.
+const (
+	groupingDefinition   = "grouping"
+	settlementDefinition = "settlement"
+)
+
+// Job is the derivation of one publication.
+type Job struct {
+	Lake    *lake.Lake
+	Staging *lake.Staging
+	Loader  *duckdb.Loader
+	Set     *schema.Set
+	Now     time.Time // written as _ingested_at
+	Logger  *slog.Logger
+	All     bool // every month anew, not only those that the publication touches
+}
+
+// Report is what a derivation did.
+type Report struct {
+	Months  []string         `json:"months"`  // of discharge, that were grouped anew
+	Cases   int64            `json:"cases"`   // stays in those months
+	Grouped map[string]int64 `json:"grouped"` // scheme → cases that found a group
+	Settled map[string]int64 `json:"settled"` // parameter set → cases
+}
+
+// deriver is one run of a Job.
+type deriver struct {
+	Job
+	reader
+	config  *Config
+	methods []*Method
+	report  *Report
+	first   bool // temp tables of months not yet made
+}
+
+// Derive brings fact_case_group and fact_case_settle up to date with the stays of the staging: months that the
+// publication touches are grouped anew, by every scheme of grouping.yaml; where a scheme, its options or its payment
+// table changed since the head, all months are. A lake without grouping.yaml has neither table.
+//
+// Its rows carry the delivery id cases.<month>.p<publication>, so that the table equation accounts for them.
+func Derive(ctx context.Context, job Job) (*Report, error) {
+	config, err := ReadConfig(job.Lake.Dir())
+	if err != nil {
+		return nil, err
+	}
+	held, err := job.Staging.Files(ctx, groupTable)
+	if err != nil {
+		return nil, err
+	}
+	report := &Report{Grouped: map[string]int64{}, Settled: map[string]int64{}}
+	if len(config.Groupings) == 0 && len(held) == 0 {
+		return report, nil
+	}
+	if job.Logger == nil {
+		job.Logger = slog.New(slog.DiscardHandler)
+	}
+	d := &deriver{
+		Job: job, config: config, report: report,
+		reader: reader{loader: job.Loader, set: job.Set, files: job.Staging.Files, level: config.Levels, insure: config.Insurance, offsite: config.Offsite},
+	}
+	if d.methods, err = config.Methods(job.Lake.Dir()); err != nil {
+		return nil, err
+	}
+	changed, err := d.define(ctx)
+	if err != nil {
+		return nil, err
+	}
+	months, err := d.touched(ctx, changed)
+	if err != nil {
+		return nil, err
+	}
+	for _, month := range months {
+		if err := d.month(ctx, month); err != nil {
+			return nil, fmt.Errorf("grouping of month %s: %w", month, err)
+		}
+	}
+	report.Months = months
+	if err := d.settle(ctx, months, changed); err != nil {
+		return nil, err
+	}
+	return report, nil
+}
+
+// define stores the methods with the publication, and says whether they are others than the head's.
+func (d *deriver) define(ctx context.Context) (changed bool, err error) {
+	before, err := d.Lake.Definitions(ctx, 0)
+	if err != nil {
+		return false, err
+	}
+	texts := map[[2]string]string{}
+	for _, def := range before {
+		if def.Kind == groupingDefinition || def.Kind == settlementDefinition {
+			texts[[2]string{def.Kind, def.ID}] = def.Text
+		}
+	}
+	now := map[[2]string]string{}
+	for _, m := range d.methods {
+		now[[2]string{groupingDefinition, m.Scheme}] = m.Text
+	}
+	for i := range d.config.Settlements {
+		s := &d.config.Settlements[i]
+		p, err := d.config.params(d.Lake.Dir(), s)
+		if err != nil {
+			return false, err
+		}
+		now[[2]string{settlementDefinition, s.ID}] = p.text
+	}
+	for k, text := range now {
+		d.Staging.Definition(k[0], k[1], text)
+	}
+	return !maps.Equal(texts, now), nil
+}
+
+// touched are the months to group anew.
+func (d *deriver) touched(ctx context.Context, changed bool) ([]string, error) {
+	held, err := d.months(ctx, groupTable)
+	if err != nil {
+		return nil, err
+	}
+	if d.All || changed {
+		have, err := d.months(ctx, stayTable)
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range held {
+			if !slices.Contains(have, m) {
+				have = append(have, m)
+			}
+		}
+		slices.Sort(have)
+		return have, nil
+	}
+	return d.Staging.Touched(ctx, stayTable, diagTable, procTable)
+}
+
+// month groups the stays of one month by all schemes, and puts the result in the place of the old one.
+func (d *deriver) month(ctx context.Context, month string) error {
+	t, _ := d.set.Table(groupTable)
+	if err := d.remove(ctx, t, month); err != nil {
+		return err
+	}
+	if len(d.methods) == 0 {
+		return nil
+	}
+	if err := d.gather(ctx, month, ""); err != nil {
+		return err
+	}
+	results := make([]*results, len(d.methods))
+	for i, m := range d.methods {
+		results[i] = newResults(m)
+	}
+	rows := int64(0)
+	err := d.each(ctx, func(it *item) error {
+		rows++
+		for _, r := range results {
+			r.group(it)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if rows == 0 {
+		return nil
+	}
+	d.report.Cases += rows
+	batch := batchOf("cases", month, d.Staging.Publication())
+	current := currentMethod(d.config, d.methods)
+	for i, r := range results {
+		d.report.Grouped[r.method.Scheme] += r.grouped
+		if err := r.hand(ctx, d.loader); err != nil {
+			return err
+		}
+		n, err := d.writeGroups(ctx, t, month, batch, r.method, current(i))
+		if err != nil {
+			return err
+		}
+		if n != rows {
+			return fault.New(fault.Refused, "table %s: scheme %s: %d stays were read, %d rows were written; nothing was published", t.Name, r.method.Scheme, rows, n)
+		}
+	}
+	return nil
+}
+
+// batchOf is the delivery id of derived rows.
+func batchOf(what, month string, publication int64) string {
+	return fmt.Sprintf("%s.%s.p%d", what, month, publication)
+}
+
+// currentMethod gives, for each method, the condition on discharge_date under which it is the one in force: the first
+// grouping whose days hold.
+func currentMethod(c *Config, methods []*Method) func(i int) string {
+	return func(i int) string {
+		conds := []string{c.Groupings[i].days()}
+		for j := range i {
+			if methods[j].Kind == methods[i].Kind {
+				conds = append(conds, "NOT "+c.Groupings[j].days())
+			}
+		}
+		if methods[i].Kind != methods[0].Kind {
+			// Figures mean one kind of groups: the kind of the first grouping. The other kind stands beside it, by name.
+			return "false"
+		}
+		return strings.Join(conds, " AND ")
+	}
+}
+
+// days is the condition that a day of discharge lies within the grouping's own.
+func (g *Grouping) days() string {
+	conds := []string{"true"}
+	if g.From != "" {
+		conds = append(conds, "discharge_date >= DATE "+quote(g.From))
+	}
+	if g.To != "" {
+		conds = append(conds, "discharge_date < DATE "+quote(g.To))
+	}
+	return "(" + strings.Join(conds, " AND ") + ")"
+}
+
+// remove takes the month's files of a derived table out.
+func (d *deriver) remove(ctx context.Context, t *schema.Table, month string) error {
+	files, err := d.files(ctx, t.Name)
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		if f.Month != month {
+			continue
+		}
+		if err := d.Staging.Remove(t, f.Path); err != nil {
+			return err
+		}
+		for delivery := range f.Deliveries {
+			d.Staging.Supersede(delivery)
+		}
+	}
+	return nil
+}
+
+// results collects what a scheme made of a month's cases: for each row of case_in the number of its outcome.
+type results struct {
+	method   *Method
+	worker   *drg.Worker
+	kinds    map[string]string // adjacent group → surgical, procedure, medical
+	rows     *array.Int64Builder
+	numbers  *array.Int32Builder
+	outcomes map[outcomeKey]int32
+	list     []outcome
+	grouped  int64
+}
+
+// outcomeKey tells outcomes apart: cases of one group differ in their weight where the payment table knows levels.
+type outcomeKey struct {
+	mdc, group       string
+	severity         drg.Severity
+	reason           string
+	level, insurance string
+	factor           string
+}
+
+// outcome is what the rows of one outcome have in common.
+type outcome struct {
+	mdc, adrg, kind, group, name, severity, status, reason, weight, factor string
+}
+
+func newResults(m *Method) *results {
+	r := &results{
+		method: m, outcomes: map[outcomeKey]int32{},
+		rows: array.NewInt64Builder(memory.DefaultAllocator), numbers: array.NewInt32Builder(memory.DefaultAllocator),
+	}
+	if m.DRG != nil {
+		r.worker = m.DRG.Worker()
+		r.kinds = m.kinds
+	}
+	return r
+}
+
+// group notes the outcome of a case.
+func (r *results) group(it *item) {
+	var key outcomeKey
+	var make func() outcome
+	if r.worker != nil {
+		g := r.worker.Group(&it.drg)
+		key = outcomeKey{mdc: g.MDC, group: g.DRG, severity: g.Severity, reason: g.Reason.String()}
+		make = func() outcome {
+			return outcome{
+				mdc: g.MDC, adrg: g.ADRG, kind: r.kinds[g.ADRG], group: g.DRG, name: g.Name, severity: g.Severity.String(), status: g.Status.String(), reason: g.Reason.String(),
+			}
+		}
+		if g.Status == drg.OK {
+			r.grouped++
+		}
+	} else {
+		g := r.method.DIP.Group(&it.dip)
+		factor := ""
+		if g.Factor.Kind != "" {
+			factor = g.Factor.Value.String()
+		}
+		key = outcomeKey{group: g.Code, reason: g.Reason, factor: factor}
+		make = func() outcome {
+			out := outcome{group: g.Code, kind: g.Class.String(), status: drg.OK.String(), reason: g.Reason}
+			if g.Group == nil {
+				out.status = drg.Ungrouped.String()
+				return out
+			}
+			out.adrg, out.weight, out.factor = g.Group.Kind.String(), g.Group.Score.String(), factor
+			return out
+		}
+		if g.Group != nil {
+			r.grouped++
+		}
+	}
+	if r.method.Payment != nil {
+		key.level, key.insurance = it.level, it.insurance
+	}
+	n, ok := r.outcomes[key]
+	if !ok {
+		o := make()
+		if r.method.Payment != nil {
+			if w, ok := r.method.Payment.WeightOf(o.group, it.level, it.insurance); ok {
+				o.weight = w.String()
+			}
+		}
+		n = int32(len(r.list)) //nolint:gosec // bounded by groups × levels × insurances
+		r.list = append(r.list, o)
+		key.level, key.insurance = strings.Clone(key.level), strings.Clone(key.insurance)
+		r.outcomes[key] = n
+	}
+	r.rows.Append(it.row)
+	r.numbers.Append(n)
+}
+
+// hand makes the temp tables case_out (row, outcome) and case_outcome.
+func (r *results) hand(ctx context.Context, l *duckdb.Loader) error {
+	rows, numbers := r.rows.NewArray(), r.numbers.NewArray()
+	defer rows.Release()
+	defer numbers.Release()
+	n := int64(rows.Len())
+	err := handOver(ctx, l, "case_out", "row_no BIGINT, outcome INTEGER", array.NewRecordBatch(arrow.NewSchema([]arrow.Field{
+		{Name: "row_no", Type: arrow.PrimitiveTypes.Int64}, {Name: "outcome", Type: arrow.PrimitiveTypes.Int32},
+	}, nil), []arrow.Array{rows, numbers}, n))
+	if err != nil {
+		return err
+	}
+	names := []string{"mdc", "adrg", "adrg_kind", "group_code", "group_name", "severity", "status", "reason", "weight", "factor"}
+	fields := []arrow.Field{{Name: "outcome", Type: arrow.PrimitiveTypes.Int32}}
+	columns := []string{"outcome INTEGER"}
+	for _, name := range names {
+		fields = append(fields, arrow.Field{Name: name, Type: arrow.BinaryTypes.String, Nullable: true})
+		columns = append(columns, name+" VARCHAR")
+	}
+	b := array.NewRecordBuilder(memory.DefaultAllocator, arrow.NewSchema(fields, nil))
+	defer b.Release()
+	for i, o := range r.list {
+		b.Field(0).(*array.Int32Builder).Append(int32(i)) //nolint:forcetypeassert,gosec // made above
+		for j, v := range []string{o.mdc, o.adrg, o.kind, o.group, o.name, o.severity, o.status, o.reason, o.weight, o.factor} {
+			s := b.Field(j + 1).(*array.StringBuilder) //nolint:forcetypeassert // made above
+			if v == "" {
+				s.AppendNull()
+			} else {
+				s.Append(v)
+			}
+		}
+	}
+	return handOver(ctx, l, "case_outcome", strings.Join(columns, ", "), b.NewRecordBatch())
+}
+
+// handOver makes a temp table of a batch, and releases the batch.
+func handOver(ctx context.Context, l *duckdb.Loader, table, columns string, batch arrow.RecordBatch) error {
+	defer batch.Release()
+	if _, err := l.Conn().ExecContext(ctx, "CREATE OR REPLACE TEMP TABLE "+table+" ("+columns+")"); err != nil {
+		return sqlFault(err)
+	}
+	rd, err := array.NewRecordReader(batch.Schema(), []arrow.RecordBatch{batch})
+	if err != nil {
+		return err
+	}
+	defer rd.Release()
+	release, err := l.RegisterArrow(table+"_rows", rd)
+	if err != nil {
+		return err
+	}
+	defer release()
+	_, err = l.Conn().ExecContext(ctx, "INSERT INTO "+table+" SELECT * FROM "+table+"_rows")
+	return sqlFault(err)
+}
+
+// writeGroups writes the month's file of one scheme.
+func (d *deriver) writeGroups(ctx context.Context, t *schema.Table, month, batch string, m *Method, current string) (int64, error) {
+	path, err := d.Staging.NewFile(t.Name, month)
+	if err != nil {
+		return 0, err
+	}
+	n, err := d.loader.CopyParquet(ctx, t, d.groupRows(m, current, lineage(t, batch, d.Now))+" ORDER BY org_code, discharge_date, stay_id", path, duckdb.CopyOptions{})
+	if err != nil {
+		return 0, sqlFault(err)
+	}
+	d.Staging.Derive(t.Name, batch, n)
+	return n, d.Staging.Add(t, lake.DataFile{Path: path, Month: month, Rows: n, Deliveries: map[string]int64{batch: n}})
+}
+
+// groupRows is the SELECT that puts case_in and what a scheme made of it together.
+func (r *reader) groupRows(m *Method, current, more string) string {
+	official, officialWeight := "drg_code", "drg_weight"
+	if m.Kind == schemes.DIP {
+		official, officialWeight = "dip_code", "dip_score"
+	}
+	agreesADRG := "starts_with(" + official + ", o.adrg)"
+	if m.Kind == schemes.DIP {
+		agreesADRG = "NULL::BOOLEAN"
+	}
+	weights := "NULL"
+	if m.PayHash != "" {
+		weights = quote(m.PayHash)
+	}
+	return fmt.Sprintf(`SELECT stay_id, %s AS scheme, %s AS scheme_hash, %s AS is_current, %s AS scheme_kind, org_code, discharge_dept,
+    CASE WHEN o.adrg_kind = 'surgical' THEN coalesce(surgeon, attending_id) ELSE attending_id END AS doctor_id, person_key, discharge_date, discharge_time,
+    discharge_way, is_death, sex_code, age_years, insutype, insu_region_code, region_residence, primary_diag_code, main_proc_code, diag_cnt, proc_cnt, los_days,
+    total_fee, drug_fee, material_fee, o.mdc, o.adrg, o.adrg_kind, o.group_code, o.group_name, o.severity, o.status, o.reason,
+    CAST(o.weight AS DECIMAL(12, 4)) AS weight, CAST(o.factor AS DECIMAL(8, 4)) AS aux_factor, %s AS weights_hash, %s AS official_code, %s AS official_weight,
+    %s = o.group_code AS agrees, %s AS agrees_adrg%s
+FROM case_in i JOIN case_out c ON c.row_no = i.rowid JOIN case_outcome o ON o.outcome = c.outcome`,
+		quote(m.Scheme), quote(m.Hash), current, quote(strings.ToUpper(m.Kind)), weights, official, officialWeight, official, agreesADRG, more)
+}
+
+// lineage is the columns that every row of the lake carries, for a derived table.
+func lineage(t *schema.Table, batch string, now time.Time) string {
+	return fmt.Sprintf(", %s AS _batch_id, org_code AS _src_org, '' AS _src_file, 0 AS _src_row, TIMESTAMP %s AS _ingested_at, 'I' AS _op, "+
+		"lpad(lower(to_hex(hash(stay_id, %s))), 16, '0') AS _row_hash, %s AS _contract_ver",
+		quote(batch), quote(now.Format(time.DateTime)), quote(t.Name), quote(t.Version))
+}

@@ -1,0 +1,106 @@
+package cases
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sanyi-lake/sanyi/internal/engine/duckdb"
+	"github.com/sanyi-lake/sanyi/internal/fault"
+	"github.com/sanyi-lake/sanyi/internal/lake"
+	"github.com/sanyi-lake/sanyi/schema"
+)
+
+// Options of Regroup.
+type Options struct {
+	MemoryLimit string // of DuckDB; "" = 1GB
+	Threads     int
+	Now         time.Time // zero = the wall clock
+	Logger      *slog.Logger
+}
+
+// Regroup groups and settles every stay of the lake anew, by grouping.yaml, in a publication of its own. It returns the
+// publication's number, 0 where there was nothing to group.
+func Regroup(ctx context.Context, l *lake.Lake, set *schema.Set, opts Options) (report *Report, publication int64, err error) {
+	if opts.Now.IsZero() {
+		opts.Now = time.Now()
+	}
+	staging, err := l.Begin(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer func() { err = errors.Join(err, staging.Abort()) }()
+	work, err := l.Work()
+	if err != nil {
+		return nil, 0, err
+	}
+	loader, err := duckdb.OpenLoader(ctx, duckdb.LoaderOptions{Work: work, MemoryLimit: opts.MemoryLimit, Threads: opts.Threads})
+	if err != nil {
+		return nil, 0, err
+	}
+	defer func() { err = errors.Join(err, loader.Close()) }()
+	now := opts.Now.In(schema.Location())
+	report, err = Derive(ctx, Job{Lake: l, Staging: staging, Loader: loader, Set: set, Now: now, Logger: opts.Logger, All: true})
+	if err != nil {
+		return nil, 0, err
+	}
+	if len(report.Months) == 0 {
+		return report, 0, nil
+	}
+	p, err := staging.Publish(ctx, lake.Note{Kind: "group", Text: report.note()})
+	return report, p.ID, err
+}
+
+func (r *Report) note() string {
+	var parts []string
+	for scheme, n := range r.Grouped {
+		parts = append(parts, fmt.Sprintf("%s %d of %d", scheme, n, r.Cases))
+	}
+	for params, n := range r.Settled {
+		parts = append(parts, fmt.Sprintf("%s %d settled", params, n))
+	}
+	slices.Sort(parts)
+	return strings.Join(parts, ", ")
+}
+
+// Use adds a grouping to the lake's file, or takes the place of the one of the same scheme. first puts it before the
+// others: figures mean the first whose days hold.
+func (c *Config) Use(g Grouping, first bool) {
+	at := c.find(g.Scheme)
+	switch {
+	case at >= 0 && !first:
+		c.Groupings[at] = g
+		return
+	case at >= 0:
+		c.Groupings = slices.Delete(c.Groupings, at, at+1)
+	}
+	if first {
+		c.Groupings = slices.Insert(c.Groupings, 0, g)
+		return
+	}
+	c.Groupings = append(c.Groupings, g)
+}
+
+// Drop takes a grouping out, with the settlements that price its groups.
+func (c *Config) Drop(scheme string) error {
+	at := c.find(scheme)
+	if at < 0 {
+		return fault.New(fault.NotFound, "scheme %s: the lake does not group by it (%s)", scheme, ConfigFile)
+	}
+	c.Groupings = slices.Delete(c.Groupings, at, at+1)
+	c.Settlements = slices.DeleteFunc(c.Settlements, func(s Settlement) bool { return s.Scheme == scheme })
+	return nil
+}
+
+// Price adds a settlement, or takes the place of the one of the same id.
+func (c *Config) Price(s Settlement) {
+	if at := c.place(s.ID); at >= 0 {
+		c.Settlements[at] = s
+		return
+	}
+	c.Settlements = append(c.Settlements, s)
+}

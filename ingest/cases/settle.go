@@ -1,0 +1,397 @@
+package cases
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+	"github.com/shopspring/decimal"
+
+	"github.com/sanyi-lake/sanyi/internal/engine/duckdb"
+	"github.com/sanyi-lake/sanyi/internal/fault"
+	"github.com/sanyi-lake/sanyi/internal/grouper/dip"
+	"github.com/sanyi-lake/sanyi/internal/grouper/settle"
+	"github.com/sanyi-lake/sanyi/internal/lake"
+)
+
+// pricing is a parameter set with the payment table that goes with it.
+type pricing struct {
+	Settlement
+	params *settle.Params
+	text   string // of file and table: what a publication stores
+}
+
+// params reads the files of a settlement; paths are relative to the lake.
+func (c *Config) params(lakeDir string, s *Settlement) (*pricing, error) {
+	weights := s.Weights
+	if at := c.find(s.Scheme); weights == "" && at >= 0 {
+		weights = c.Groupings[at].Weights
+	}
+	return readPricing(*s, within(lakeDir, s.Params), weights, lakeDir)
+}
+
+func readPricing(s Settlement, path, weights, dir string) (*pricing, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fault.New(fault.NotFound, "settlement %s: parameters: %w", s.ID, err)
+	}
+	p := &pricing{Settlement: s, text: string(data)}
+	if p.params, err = settle.Load(data, path); err != nil {
+		return nil, err
+	}
+	if weights == "" {
+		return p, nil
+	}
+	name := within(dir, weights)
+	table, err := os.ReadFile(name)
+	if err != nil {
+		return nil, fault.New(fault.NotFound, "settlement %s: payment table: %w", s.ID, err)
+	}
+	rows, err := settle.ReadWeights(strings.NewReader(string(table)), name)
+	if err != nil {
+		return nil, err
+	}
+	p.params.AddWeights(rows, digest(string(table)))
+	p.text += "\n--- " + weights + "\n" + string(table)
+	return p, nil
+}
+
+// settle writes the settled cases of the spans that the touched months lie in: quotas and point values are of a span.
+func (d *deriver) settle(ctx context.Context, grouped []string, changed bool) error {
+	held, err := d.months(ctx, settleTable)
+	if err != nil {
+		return err
+	}
+	if len(d.config.Settlements) == 0 && len(held) == 0 {
+		return nil
+	}
+	paid, err := d.Staging.Touched(ctx, paidTable)
+	if err != nil {
+		return err
+	}
+	touched := slices.Clone(grouped)
+	for _, m := range paid {
+		// A stay is settled in the month of its discharge or within the two that follow; what comes later is taken up with
+		// the next change of its span.
+		touched = append(touched, m, monthsBefore(m, 1), monthsBefore(m, 2))
+	}
+	gone := map[string]bool{}
+	if d.All || changed {
+		for _, m := range held {
+			gone[m] = true
+		}
+	}
+	var todo []*pricing
+	for again := true; again; {
+		again = false
+		for i := range d.config.Settlements {
+			s := &d.config.Settlements[i]
+			if slices.ContainsFunc(todo, func(p *pricing) bool { return p.ID == s.ID }) {
+				continue
+			}
+			if !changed && !d.All && !slices.ContainsFunc(touched, s.covers) {
+				continue
+			}
+			p, err := d.config.params(d.Lake.Dir(), s)
+			if err != nil {
+				return err
+			}
+			todo, again = append(todo, p), true
+			for _, m := range held {
+				// Whoever shares a month is settled again, because the month's files are written anew.
+				if s.covers(m) {
+					gone[m] = true
+					touched = append(touched, m)
+				}
+			}
+		}
+	}
+	t, _ := d.set.Table(settleTable)
+	for _, m := range slices.Sorted(keys(gone)) {
+		if err := d.remove(ctx, t, m); err != nil {
+			return err
+		}
+	}
+	slices.SortFunc(todo, func(a, b *pricing) int { return d.config.place(a.ID) - d.config.place(b.ID) })
+	for _, p := range todo {
+		if err := d.price(ctx, p); err != nil {
+			return fmt.Errorf("settlement %s: %w", p.ID, err)
+		}
+	}
+	return nil
+}
+
+func keys(m map[string]bool) func(func(string) bool) {
+	return func(yield func(string) bool) {
+		for k := range m {
+			if !yield(k) {
+				return
+			}
+		}
+	}
+}
+
+// place is the number of a settlement in the file.
+func (c *Config) place(id string) int {
+	return slices.IndexFunc(c.Settlements, func(s Settlement) bool { return s.ID == id })
+}
+
+// covers says whether some day of a month lies in the span.
+func (s *Settlement) covers(month string) bool { return month >= s.From[:7] && month+"-01" < s.To }
+
+// monthsBefore counts months back.
+func monthsBefore(month string, n int) string {
+	y, _ := strconv.Atoi(month[:4])
+	m, _ := strconv.Atoi(month[5:])
+	at := y*12 + m - 1 - n
+	return fmt.Sprintf("%04d-%02d", at/12, at%12+1)
+}
+
+// price settles the cases of one parameter set and writes them.
+func (d *deriver) price(ctx context.Context, p *pricing) error {
+	at := d.config.find(p.Scheme)
+	m := d.methods[at]
+	groups, err := d.groupsOf(ctx, p, m.Hash)
+	if err != nil {
+		return err
+	}
+	if err := d.bill(ctx, p, groups); err != nil {
+		return err
+	}
+	return d.settled(ctx, p, m)
+}
+
+// groupsOf is the relation of a scheme's grouped cases within the span.
+func (d *deriver) groupsOf(ctx context.Context, p *pricing, hash string) (string, error) {
+	table, err := d.table(ctx, groupTable, "")
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("(SELECT * FROM %s WHERE scheme = %s AND scheme_hash = %s AND discharge_date >= DATE %s AND discharge_date < DATE %s)",
+		table, quote(p.Scheme), quote(hash), quote(p.From), quote(p.To)), nil
+}
+
+// bill makes the temp table bill_in: the grouped cases that the insurance settled, one row a stay, refunds netted. A stay
+// without a settlement (a person who paid alone) or with all of it refunded is not there.
+func (r *reader) bill(ctx context.Context, p *pricing, groups string) error {
+	paid, err := r.table(ctx, paidTable, "")
+	if err != nil {
+		return err
+	}
+	stays, err := r.table(ctx, stayTable, "")
+	if err != nil {
+		return err
+	}
+	orgs, err := r.table(ctx, orgTable, "")
+	if err != nil {
+		return err
+	}
+	fen := func(expr string) string { return "CAST(100 * (" + expr + ") AS BIGINT)" }
+	return r.exec(ctx, fmt.Sprintf(`CREATE OR REPLACE TEMP TABLE bill_in AS
+WITH paid AS (
+    SELECT stay_id, any_value(insutype) AS insutype, any_value(insu_region_code) AS insu_region_code, any_value(cross_type) AS cross_type,
+        %s AS total, %s AS own, %s AS prior, %s AS dedc, %s AS person, %s AS other, %s AS booked, %s AS scope
+    FROM %s WHERE stay_id IS NOT NULL GROUP BY stay_id HAVING sum(CASE WHEN is_refund THEN -1 ELSE 1 END) > 0
+),
+stay AS (SELECT stay_id, any_value(is_day_surgery) AS is_day_surgery,
+        any_value(coalesce(tcm_fee, 0) + coalesce(tcm_patent_fee, 0) + coalesce(tcm_herb_fee, 0)) AS tcm
+    FROM %s WHERE discharge_date >= DATE %s AND discharge_date < DATE %s GROUP BY stay_id),
+org AS (SELECT org_code, arg_max(org_level, valid_from) AS org_level FROM %s WHERE valid_from < DATE %s GROUP BY org_code)
+SELECT g.stay_id, g.org_code, g.discharge_dept, g.doctor_id, g.discharge_date, g.group_code, g.status, g.los_days, g.weight, g.aux_factor,
+    paid.* EXCLUDE (stay_id), org.org_level, coalesce(stay.is_day_surgery, false) AS day_surgery, CAST(100 * stay.tcm AS BIGINT) AS tcm
+FROM %s g JOIN paid ON paid.stay_id = g.stay_id LEFT JOIN stay ON stay.stay_id = g.stay_id LEFT JOIN org ON org.org_code = g.org_code
+ORDER BY g.org_code, g.discharge_date, g.stay_id`,
+		fen("sum(medfee_sumamt)"), fen("sum(fulamt_ownpay_amt)"), fen("sum(preselfpay_amt + overlmt_selfpay)"), fen("sum(coalesce(act_pay_dedc, 0))"), fen("sum(psn_part_amt)"),
+		fen("sum(fund_pay_sumamt - hifp_pay)"), fen("sum(hifp_pay)"), fen("sum(inscp_scp_amt)"), paid, stays, quote(p.From), quote(p.To), orgs, quote(p.To), groups))
+}
+
+// settleColumns are those of case_paid, beside row_no.
+var settleColumns = []string{"level", "insurance", "offsite", "weight", "rate", "coefficient", "total_fee", "standard", "ratio", "tier", "excess", "case_standard", "personal", "other_pay", "fund_due", "fund_booked", "profit_formula", "profit_official", "method"}
+
+// settled settles bill_in and writes the rows month by month.
+func (d *deriver) settled(ctx context.Context, p *pricing, m *Method) error {
+	cases, err := d.bills(ctx, m)
+	if err != nil {
+		return err
+	}
+	rows, err := p.params.SettleAll(cases)
+	if err != nil {
+		return err
+	}
+	if err := handRows(ctx, d.loader, cases, rows); err != nil {
+		return err
+	}
+	d.report.Settled[p.ID] += int64(len(rows))
+	found, err := d.loader.Conn().QueryContext(ctx, "SELECT strftime(discharge_date, '%Y-%m'), count(*) FROM bill_in GROUP BY 1 ORDER BY 1")
+	if err != nil {
+		return sqlFault(err)
+	}
+	defer found.Close()
+	var months []string
+	want := map[string]int64{}
+	for found.Next() {
+		var month string
+		var n int64
+		if err := found.Scan(&month, &n); err != nil {
+			return err
+		}
+		months, want[month] = append(months, month), n
+	}
+	if err := found.Err(); err != nil {
+		return sqlFault(err)
+	}
+	for _, month := range months {
+		if err := d.writeSettled(ctx, p, m, month, want[month]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *deriver) writeSettled(ctx context.Context, p *pricing, m *Method, month string, want int64) error {
+	t, _ := d.set.Table(settleTable)
+	batch := batchOf("settled", month, d.Staging.Publication())
+	path, err := d.Staging.NewFile(t.Name, month)
+	if err != nil {
+		return err
+	}
+	current := []string{"true"}
+	for i := range d.config.place(p.ID) {
+		s := &d.config.Settlements[i]
+		current = append(current, fmt.Sprintf("NOT (discharge_date >= DATE %s AND discharge_date < DATE %s)", quote(s.From), quote(s.To)))
+	}
+	query := fmt.Sprintf(`SELECT stay_id, %s AS params, %s AS params_hash, %s AS scheme, %s AS scheme_hash, %s AS is_current, org_code, discharge_dept, doctor_id, discharge_date,
+    b.insutype, b.insu_region_code, nullif(c.offsite, '') AS offsite, c.level, group_code, status,
+    CAST(c.weight AS DECIMAL(16, 4)) AS weight, CAST(c.rate AS DECIMAL(16, 4)) AS rate, CAST(c.coefficient AS DECIMAL(12, 6)) AS coefficient,
+    CAST(c.total_fee AS DECIMAL(16, 2)) AS total_fee, CAST(c.standard AS DECIMAL(16, 2)) AS standard, CAST(c.ratio AS DECIMAL(16, 4)) AS ratio, c.tier,
+    CAST(c.excess AS DECIMAL(16, 2)) AS excess, CAST(c.case_standard AS DECIMAL(16, 2)) AS case_standard, CAST(c.personal AS DECIMAL(16, 2)) AS personal,
+    CAST(c.other_pay AS DECIMAL(16, 2)) AS other_pay, CAST(c.fund_due AS DECIMAL(16, 2)) AS fund_due, CAST(c.fund_booked AS DECIMAL(16, 2)) AS fund_booked,
+    CAST(c.profit_formula AS DECIMAL(16, 2)) AS profit_formula, CAST(c.profit_official AS DECIMAL(16, 2)) AS profit_official, c.method%s
+FROM bill_in b JOIN case_paid c ON c.row_no = b.rowid WHERE strftime(discharge_date, '%%Y-%%m') = %s ORDER BY org_code, discharge_date, stay_id`,
+		quote(p.ID), quote(p.params.Hash()), quote(m.Scheme), quote(m.Hash), strings.Join(current, " AND "), lineage(t, batch, d.Now), quote(month))
+	n, err := d.loader.CopyParquet(ctx, t, query, path, duckdb.CopyOptions{})
+	if err != nil {
+		return sqlFault(err)
+	}
+	if n != want {
+		return fault.New(fault.Refused, "table %s: month %s: %d cases were settled, %d rows were written; nothing was published", t.Name, month, want, n)
+	}
+	d.Staging.Derive(t.Name, batch, n)
+	return d.Staging.Add(t, lake.DataFile{Path: path, Month: month, Rows: n, Deliveries: map[string]int64{batch: n}})
+}
+
+// bills reads bill_in in the order of its rows.
+func (r *reader) bills(ctx context.Context, m *Method) ([]settle.Case, error) {
+	base := map[string]*decimal.Decimal{}
+	if m.DIP != nil {
+		base = baseCoefficients(m.DIP)
+	}
+	offsite := r.offsite
+	var out []settle.Case
+	err := r.loader.Scan(ctx, `SELECT stay_id, org_code, org_level, insutype, cross_type, group_code, status, los_days, total, own, prior, dedc, person, other, booked, scope, day_surgery, tcm,
+    CAST(weight * 10000 AS BIGINT), CAST(aux_factor * 10000 AS BIGINT) FROM bill_in ORDER BY rowid`, func(b arrow.RecordBatch) error {
+		str := func(col int) func(i int) string {
+			a := b.Column(col).(*array.String) //nolint:forcetypeassert // as selected
+			return func(i int) string { return text(a, i) }
+		}
+		fen := func(col int) func(i int) decimal.Decimal {
+			a := b.Column(col).(*array.Int64) //nolint:forcetypeassert // as selected
+			return func(i int) decimal.Decimal {
+				if a.IsNull(i) {
+					return decimal.Zero
+				}
+				return decimal.New(a.Value(i), -2)
+			}
+		}
+		some := func(col int) func(i int) *decimal.Decimal {
+			a := b.Column(col).(*array.Int64) //nolint:forcetypeassert // as selected
+			return func(i int) *decimal.Decimal {
+				if a.IsNull(i) {
+					return nil
+				}
+				d := decimal.New(a.Value(i), -4)
+				return &d
+			}
+		}
+		id, org, level, insurance, cross, group, status := str(0), str(1), str(2), str(3), str(4), str(5), str(6)
+		los := b.Column(7).(*array.Int32) //nolint:forcetypeassert // as selected
+		total, own, prior, dedc, person, other, booked, scope := fen(8), fen(9), fen(10), fen(11), fen(12), fen(13), fen(14), fen(15)
+		day := b.Column(16).(*array.Boolean) //nolint:forcetypeassert // as selected
+		tcm, weight, factor := fen(17), some(18), some(19)
+		for i := range int(b.NumRows()) {
+			c := settle.Case{
+				ID: strings.Clone(id(i)), Org: strings.Clone(org(i)), Level: strings.Clone(translated(r.level, level(i))), Insurance: strings.Clone(translated(r.insure, insurance(i))),
+				Offsite: offsite[cross(i)], Group: strings.Clone(group(i)), Status: strings.Clone(status(i)), Total: total(i), LOS: decimal.NewFromInt32(los.Value(i)),
+				FullSelf: own(i), PriorSelf: prior(i), Deductible: dedc(i), Personal: person(i), Other: other(i), Booked: booked(i), DaySurgery: day.Value(i), AuxFactor: factor(i),
+			}
+			if s := scope(i).Sub(c.Deductible); s.IsPositive() {
+				c.PolicyRatio = c.Booked.Div(s)
+			}
+			if c.Total.IsPositive() {
+				c.TCMShare = tcm(i).Div(c.Total)
+			}
+			if m.DIP != nil {
+				c.Score, c.BaseCoef = weight(i), base[c.Group]
+			}
+			out = append(out, c)
+		}
+		return nil
+	})
+	return out, err
+}
+
+// baseCoefficients are the fixed coefficients of basic diseases, by group.
+func baseCoefficients(c *dip.Catalogue) map[string]*decimal.Decimal {
+	out := map[string]*decimal.Decimal{}
+	groups := c.Groups()
+	for i := range groups {
+		if groups[i].BaseCoef.IsPositive() {
+			out[groups[i].Code] = &groups[i].BaseCoef
+		}
+	}
+	return out
+}
+
+// handRows makes the temp table case_paid: what became of each row of bill_in.
+func handRows(ctx context.Context, l *duckdb.Loader, cases []settle.Case, rows []settle.Row) error {
+	fields := []arrow.Field{{Name: "row_no", Type: arrow.PrimitiveTypes.Int64}}
+	columns := []string{"row_no BIGINT"}
+	for _, c := range settleColumns {
+		fields = append(fields, arrow.Field{Name: c, Type: arrow.BinaryTypes.String, Nullable: true})
+		columns = append(columns, c+" VARCHAR")
+	}
+	b := array.NewRecordBuilder(memory.DefaultAllocator, arrow.NewSchema(fields, nil))
+	defer b.Release()
+	maybe := func(d *decimal.Decimal) string {
+		if d == nil {
+			return ""
+		}
+		return d.String()
+	}
+	for i := range rows {
+		r, c := &rows[i], &cases[i]
+		weight := r.RW
+		if r.Points != nil {
+			weight = r.Points
+		}
+		b.Field(0).(*array.Int64Builder).Append(int64(i)) //nolint:forcetypeassert // made above
+		for j, v := range []string{
+			r.Level, r.Insurance, c.Offsite, maybe(weight), maybe(r.Rate), r.Coefficient.String(), r.Total.String(), r.Standard.String(), r.Ratio.String(), r.Tier, r.Excess.String(),
+			r.CaseStandard.String(), r.Personal.String(), c.Other.String(), r.FundDue.String(), c.Booked.String(), r.ProfitFormula.String(), r.ProfitOfficial.String(), r.Method,
+		} {
+			s := b.Field(j + 1).(*array.StringBuilder) //nolint:forcetypeassert // made above
+			if v == "" {
+				s.AppendNull()
+			} else {
+				s.Append(v)
+			}
+		}
+	}
+	return handOver(ctx, l, "case_paid", strings.Join(columns, ", "), b.NewRecordBatch())
+}
