@@ -10,10 +10,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sanyi-lake/sanyi/datasets/schemes"
+	"github.com/sanyi-lake/sanyi/ingest/cases"
 	"github.com/sanyi-lake/sanyi/internal/fault"
 	"github.com/sanyi-lake/sanyi/internal/grouper/dip"
 	"github.com/sanyi-lake/sanyi/internal/grouper/drg"
 	"github.com/sanyi-lake/sanyi/internal/grouper/stream"
+	"github.com/sanyi-lake/sanyi/internal/lake"
 	"github.com/sanyi-lake/sanyi/internal/lang"
 )
 
@@ -70,9 +72,11 @@ func groupCommand() *cobra.Command {
 	var f schemeFlags
 	var qy, invalid, format, inFormat string
 	var opt stream.Options
-	var poa, basicAfter, strict bool
+	var poa, basicAfter, strict, asJSON bool
+	var lakeAt lakeFlags
+	var stay cases.ExplainRequest
 	cmd := &cobra.Command{
-		Use: "group --scheme ID|DIR [FILE]", Args: cobra.MaximumNArgs(1),
+		Use: "group --scheme ID|DIR|--lake LAKE [FILE]", Args: cobra.MaximumNArgs(1),
 		Short: lang.Pick("病例分组（DRG或DIP）：每行一例，按序输出", "group cases by a DRG or DIP scheme, one a line, results in order"),
 		Long: lang.Pick("", `Reads cases as NDJSON (or CSV with --in csv, lists joined by |) and writes one result for each, in order:
   in   {id, sex, age_years, age_days, birth_weight_g, los_days, dx[], ops[], total_fee?, poa[]?, icu_hours?, dept?, discharge_way?, discharge_date?}
@@ -80,8 +84,20 @@ func groupCommand() *cobra.Command {
        {id, dip, kind, score, status, reason, auxiliary?, trace?}    for a DIP catalogue
 A line that is no case gets the reason BAD_CASE and a message. The layout of a package is in docs/schemes.md.`),
 		Example: `  echo '{"id":1,"sex":1,"age_years":60,"dx":["I63.900","J96.000"],"ops":[]}' | sanyi group --scheme demo_drg --trace
-  sanyi group --scheme ./chs_drg_11 --qy-mode principal cases.ndjson > grouped.ndjson`,
+  sanyi group --scheme ./chs_drg_11 --qy-mode principal cases.ndjson > grouped.ndjson
+  sanyi group --lake LAKE                        # every stay anew, by the lake's grouping.yaml
+  sanyi group --lake LAKE --stay 00012345-1      # how this case came to its group`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case cmd.Flags().Changed("lake") && stay.Stay != "":
+				if len(f.schemes) > 0 {
+					stay.Scheme = f.schemes[0]
+				}
+				return explainCase(cmd.Context(), cmd.OutOrStdout(), &lakeAt, stay, asJSON)
+			case cmd.Flags().Changed("lake"):
+				// What the lake groups by, and how, is in its grouping.yaml.
+				return lakeAt.with(cmd.Context(), func(l *lake.Lake) error { return regroup(cmd.Context(), cmd.OutOrStdout(), &lakeAt, l, asJSON) })
+			}
 			if len(f.schemes) == 0 {
 				return fault.New(fault.Usage, "--scheme is wanted: an id of sanyi scheme list, or a folder")
 			}
@@ -132,6 +148,10 @@ A line that is no case gets the reason BAD_CASE and a message. The layout of a p
 	flags.StringVar(&format, "format", "ndjson", "ndjson | csv")
 	flags.StringVar(&inFormat, "in", "ndjson", "ndjson | csv")
 	flags.BoolVar(&strict, "strict", false, lang.Pick("有无法读取的行时退出码为3", "exit 3 when a line was no case"))
+	flags.StringVar(&lakeAt.dir, "lake", "", lang.Pick("将湖内全部病例按 grouping.yaml 重新分组并发布", "group every stay of this lake anew, by its grouping.yaml, as a publication"))
+	flags.StringVar(&stay.Stay, "stay", "", lang.Pick("解释湖内一例的分组过程", "with --lake: explain how this stay came to its group"))
+	flags.Int64Var(&stay.Publication, "as-of", 0, lang.Pick("以哪次发布为准", "with --stay: as of which publication"))
+	flags.BoolVar(&asJSON, "json", false, lang.Pick("与 --lake 同用：输出 JSON", "with --lake: JSON"))
 	return cmd
 }
 

@@ -24,10 +24,10 @@ import (
 
 func schemeCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "scheme", Short: lang.Pick("DRG/DIP方案：导入、列出、检查、比较、测算", "DRG and DIP schemes: add, list, lint, diff, derive"),
+		Use: "scheme", Short: lang.Pick("DRG/DIP方案：导入、列出、检查、比较、测算、启用", "DRG and DIP schemes: add, list, lint, diff, derive, weigh, use"),
 		Example: "  sanyi scheme list\n  sanyi scheme lint ./chs_drg_11",
 	}
-	cmd.AddCommand(schemeAddCommand(), schemeListCommand(), schemeLintCommand(), schemeDiffCommand(), schemeDeriveCommand())
+	cmd.AddCommand(schemeAddCommand(), schemeListCommand(), schemeLintCommand(), schemeDiffCommand(), schemeDeriveCommand(), schemeUseCommand(), schemeDropCommand())
 	return cmd
 }
 
