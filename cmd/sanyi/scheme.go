@@ -27,7 +27,7 @@ func schemeCommand() *cobra.Command {
 		Use: "scheme", Short: lang.Pick("DRG/DIP方案：导入、列出、检查、比较、测算、启用", "DRG and DIP schemes: add, list, lint, diff, derive, weigh, use"),
 		Example: "  sanyi scheme list\n  sanyi scheme lint ./chs_drg_11",
 	}
-	cmd.AddCommand(schemeAddCommand(), schemeListCommand(), schemeLintCommand(), schemeDiffCommand(), schemeDeriveCommand(), schemeUseCommand(), schemeDropCommand())
+	cmd.AddCommand(schemeAddCommand(), schemeListCommand(), schemeLintCommand(), schemeDiffCommand(), schemeDeriveCommand(), schemeWeighCommand(), schemeUseCommand(), schemeDropCommand())
 	return cmd
 }
 

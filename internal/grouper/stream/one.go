@@ -10,6 +10,7 @@ import (
 // Grouped is what settlement needs of a grouped case.
 type Grouped struct {
 	Group    string
+	ADRG     string // DRG
 	Status   string
 	Score    *decimal.Decimal // DIP
 	BaseCoef *decimal.Decimal // DIP, of a basic disease
@@ -26,7 +27,7 @@ func (s *Scheme) One(line []byte) (Grouped, error) {
 		var c drg.Case
 		r.drgCase(&c)
 		g := s.DRG.Group(&c)
-		return Grouped{Group: g.DRG, Status: g.Status.String()}, nil
+		return Grouped{Group: g.DRG, ADRG: g.ADRG, Status: g.Status.String()}, nil
 	}
 	var c dip.Case
 	r.dipCase(&c)
