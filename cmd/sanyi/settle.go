@@ -31,6 +31,7 @@ type settleFlags struct {
 	by      string
 	casesB  string
 	show    bool
+	inLake  settleLakeFlags
 }
 
 func settleCommand() *cobra.Command {
@@ -43,14 +44,18 @@ func settleCommand() *cobra.Command {
         with --scheme also {sex, age_years, …, dx[], ops[]}: the case is grouped first
   out   one object a case; with --by org one a hospital, cleared by the tiers of the parameter file where funds were booked
   two --params: by hospital, the difference and its parts volume, structure and price, which sum to it exactly
+  with --lake the cases of the lake, grouped by --scheme (default: the lake's first): nothing is published
   --kind drg.rw, dip.annual, …: one formula of the norms for each JSON object of the input (--kind list names them)
 Money comes and goes as decimal text or numbers; it is never rounded except as the parameter file says.`),
 		Example: `  sanyi settle --params suzhou_2025.yaml --by org grouped.ndjson
   sanyi settle --params a.yaml --params b.yaml grouped.ndjson
+  sanyi settle --lake LAKE --params a.yaml --params b.yaml --scheme chs_drg_11 --scheme chs_drg_20 --from 2025-01-01 --to 2026-01-01
   echo '{"rw_from":"0.5765","rw_to":"0.7290","rate":"12252.70"}' | sanyi settle --kind whatif`,
 		RunE: f.run,
 	}
+	cmd.AddCommand(settleUseCommand())
 	f.register(cmd, true)
+	f.inLake.register(cmd)
 	flags := cmd.Flags()
 	flags.StringArrayVar(&f.params, "params", nil, lang.Pick("参数文件（YAML）；给两个则比较", "parameter file (YAML); two of them are compared"))
 	flags.StringArrayVar(&f.weights, "weights", nil, lang.Pick("支付表（CSV），与 --params 依次对应", "payment table (CSV: group,level,insurance,rw,mean,score,ref,coefficient,standard,low_limit,high_limit,flags), one for each --params or one for all"))
@@ -70,6 +75,9 @@ func (f *settleFlags) run(cmd *cobra.Command, args []string) error {
 	case f.kind == "list":
 		_, err := fmt.Fprintln(out, strings.Join(settle.Worksheets(), "\n"))
 		return err
+	}
+	if cmd.Flags().Changed("lake") {
+		return f.runLake(cmd.Context(), out)
 	}
 	params, err := f.load()
 	if err != nil {

@@ -53,7 +53,20 @@ type deriver struct {
 	config  *Config
 	methods []*Method
 	report  *Report
-	first   bool // temp tables of months not yet made
+}
+
+// put writes the rows of a query as a month's file of a derived table, and adds it to the publication.
+func (d *deriver) put(ctx context.Context, t *schema.Table, month, batch, query string) (int64, error) {
+	path, err := d.Staging.NewFile(t.Name, month)
+	if err != nil {
+		return 0, err
+	}
+	n, err := d.loader.CopyParquet(ctx, t, query, path, duckdb.CopyOptions{})
+	if err != nil {
+		return 0, sqlFault(err)
+	}
+	d.Staging.Derive(t.Name, batch, n)
+	return n, d.Staging.Add(t, lake.DataFile{Path: path, Month: month, Rows: n, Deliveries: map[string]int64{batch: n}})
 }
 
 // Derive brings fact_case_group and fact_case_settle up to date with the stays of the staging: months that the
@@ -79,7 +92,8 @@ func Derive(ctx context.Context, job Job) (*Report, error) {
 	}
 	d := &deriver{
 		Job: job, config: config, report: report,
-		reader: reader{loader: job.Loader, set: job.Set, files: job.Staging.Files, level: config.Levels, insure: config.Insurance, offsite: config.Offsite},
+		reader: reader{loader: job.Loader, set: job.Set, files: job.Staging.Files, level: config.Levels, insure: config.Insurance, offsite: config.Offsite,
+			now: job.Now, publication: job.Staging.Publication()},
 	}
 	if d.methods, err = config.Methods(job.Lake.Dir()); err != nil {
 		return nil, err
@@ -194,7 +208,7 @@ func (d *deriver) month(ctx context.Context, month string) error {
 		if err := r.hand(ctx, d.loader); err != nil {
 			return err
 		}
-		n, err := d.writeGroups(ctx, t, month, batch, r.method, current(i))
+		n, err := d.put(ctx, t, month, batch, groupRows(r.method, current(i), lineage(t, batch, d.Now)))
 		if err != nil {
 			return err
 		}
@@ -408,22 +422,8 @@ func handOver(ctx context.Context, l *duckdb.Loader, table, columns string, batc
 	return sqlFault(err)
 }
 
-// writeGroups writes the month's file of one scheme.
-func (d *deriver) writeGroups(ctx context.Context, t *schema.Table, month, batch string, m *Method, current string) (int64, error) {
-	path, err := d.Staging.NewFile(t.Name, month)
-	if err != nil {
-		return 0, err
-	}
-	n, err := d.loader.CopyParquet(ctx, t, d.groupRows(m, current, lineage(t, batch, d.Now))+" ORDER BY org_code, discharge_date, stay_id", path, duckdb.CopyOptions{})
-	if err != nil {
-		return 0, sqlFault(err)
-	}
-	d.Staging.Derive(t.Name, batch, n)
-	return n, d.Staging.Add(t, lake.DataFile{Path: path, Month: month, Rows: n, Deliveries: map[string]int64{batch: n}})
-}
-
 // groupRows is the SELECT that puts case_in and what a scheme made of it together.
-func (r *reader) groupRows(m *Method, current, more string) string {
+func groupRows(m *Method, current, more string) string {
 	official, officialWeight := "drg_code", "drg_weight"
 	if m.Kind == schemes.DIP {
 		official, officialWeight = "dip_code", "dip_score"
@@ -442,7 +442,8 @@ func (r *reader) groupRows(m *Method, current, more string) string {
     total_fee, drug_fee, material_fee, o.mdc, o.adrg, o.adrg_kind, o.group_code, o.group_name, o.severity, o.status, o.reason,
     CAST(o.weight AS DECIMAL(12, 4)) AS weight, CAST(o.factor AS DECIMAL(8, 4)) AS aux_factor, %s AS weights_hash, %s AS official_code, %s AS official_weight,
     %s = o.group_code AS agrees, %s AS agrees_adrg%s
-FROM case_in i JOIN case_out c ON c.row_no = i.rowid JOIN case_outcome o ON o.outcome = c.outcome`,
+FROM case_in i JOIN case_out c ON c.row_no = i.rowid JOIN case_outcome o ON o.outcome = c.outcome
+ORDER BY org_code, discharge_date, stay_id`,
 		quote(m.Scheme), quote(m.Hash), current, quote(strings.ToUpper(m.Kind)), weights, official, officialWeight, official, agreesADRG, more)
 }
 

@@ -34,12 +34,14 @@ type Files func(ctx context.Context, table string) ([]lake.DataFile, error)
 
 // reader reads stays with their codes.
 type reader struct {
-	loader  *duckdb.Loader
-	set     *schema.Set
-	files   Files
-	level   map[string]string // words of parameter files
-	insure  map[string]string
-	offsite map[string]string
+	loader      *duckdb.Loader
+	set         *schema.Set
+	files       Files
+	level       map[string]string // words of parameter files
+	insure      map[string]string
+	offsite     map[string]string
+	now         time.Time // written as _ingested_at
+	publication int64     // in the delivery ids of what is written
 }
 
 // table is what stands for a table in a FROM, confined to a month where one is given; without files it is an empty

@@ -3,6 +3,7 @@ package cases
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strconv"
@@ -17,7 +18,7 @@ import (
 	"github.com/sanyi-lake/sanyi/internal/fault"
 	"github.com/sanyi-lake/sanyi/internal/grouper/dip"
 	"github.com/sanyi-lake/sanyi/internal/grouper/settle"
-	"github.com/sanyi-lake/sanyi/internal/lake"
+	"github.com/sanyi-lake/sanyi/schema"
 )
 
 // pricing is a parameter set with the payment table that goes with it.
@@ -113,7 +114,7 @@ func (d *deriver) settle(ctx context.Context, grouped []string, changed bool) er
 		}
 	}
 	t, _ := d.set.Table(settleTable)
-	for _, m := range slices.Sorted(keys(gone)) {
+	for _, m := range slices.Sorted(maps.Keys(gone)) {
 		if err := d.remove(ctx, t, m); err != nil {
 			return err
 		}
@@ -125,16 +126,6 @@ func (d *deriver) settle(ctx context.Context, grouped []string, changed bool) er
 		}
 	}
 	return nil
-}
-
-func keys(m map[string]bool) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		for k := range m {
-			if !yield(k) {
-				return
-			}
-		}
-	}
 }
 
 // place is the number of a settlement in the file.
@@ -155,21 +146,28 @@ func monthsBefore(month string, n int) string {
 
 // price settles the cases of one parameter set and writes them.
 func (d *deriver) price(ctx context.Context, p *pricing) error {
-	at := d.config.find(p.Scheme)
-	m := d.methods[at]
-	groups, err := d.groupsOf(ctx, p, m.Hash)
-	if err != nil {
+	m := d.methods[d.config.find(p.Scheme)]
+	if _, err := d.settled(ctx, p, m); err != nil {
 		return err
 	}
-	if err := d.bill(ctx, p, groups); err != nil {
-		return err
+	current := []string{"true"}
+	for i := range d.config.place(p.ID) {
+		s := &d.config.Settlements[i]
+		current = append(current, fmt.Sprintf("NOT (discharge_date >= DATE %s AND discharge_date < DATE %s)", quote(s.From), quote(s.To)))
 	}
-	return d.settled(ctx, p, m)
+	n, err := d.writeSettled(ctx, p, m, strings.Join(current, " AND "), d)
+	d.report.Settled[p.ID] += n
+	return err
 }
 
-// groupsOf is the relation of a scheme's grouped cases within the span.
-func (d *deriver) groupsOf(ctx context.Context, p *pricing, hash string) (string, error) {
-	table, err := d.table(ctx, groupTable, "")
+// sink takes the files of derived tables.
+type sink interface {
+	put(ctx context.Context, t *schema.Table, month, batch, query string) (int64, error)
+}
+
+// groupsOf is the relation of a method's grouped cases within a span.
+func (r *reader) groupsOf(ctx context.Context, p *pricing, hash string) (string, error) {
+	table, err := r.table(ctx, groupTable, "")
 	if err != nil {
 		return "", err
 	}
@@ -211,79 +209,82 @@ ORDER BY g.org_code, g.discharge_date, g.stay_id`,
 		fen("sum(fund_pay_sumamt - hifp_pay)"), fen("sum(hifp_pay)"), fen("sum(inscp_scp_amt)"), paid, stays, quote(p.From), quote(p.To), orgs, quote(p.To), groups))
 }
 
-// settleColumns are those of case_paid, beside row_no.
-var settleColumns = []string{"level", "insurance", "offsite", "weight", "rate", "coefficient", "total_fee", "standard", "ratio", "tier", "excess", "case_standard", "personal", "other_pay", "fund_due", "fund_booked", "profit_formula", "profit_official", "method"}
-
-// settled settles bill_in and writes the rows month by month.
-func (d *deriver) settled(ctx context.Context, p *pricing, m *Method) error {
-	cases, err := d.bills(ctx, m)
+// settled settles the cases of a span, into the temp tables bill_in (cases) and case_paid (what became of them).
+func (r *reader) settled(ctx context.Context, p *pricing, m *Method) ([]settle.Row, error) {
+	groups, err := r.groupsOf(ctx, p, m.Hash)
 	if err != nil {
-		return err
+		return nil, err
+	}
+	if err := r.bill(ctx, p, groups); err != nil {
+		return nil, err
+	}
+	cases, err := r.bills(ctx, m)
+	if err != nil {
+		return nil, err
 	}
 	rows, err := p.params.SettleAll(cases)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := handRows(ctx, d.loader, cases, rows); err != nil {
-		return err
-	}
-	d.report.Settled[p.ID] += int64(len(rows))
-	found, err := d.loader.Conn().QueryContext(ctx, "SELECT strftime(discharge_date, '%Y-%m'), count(*) FROM bill_in GROUP BY 1 ORDER BY 1")
-	if err != nil {
-		return sqlFault(err)
-	}
-	defer found.Close()
-	var months []string
-	want := map[string]int64{}
-	for found.Next() {
-		var month string
-		var n int64
-		if err := found.Scan(&month, &n); err != nil {
-			return err
-		}
-		months, want[month] = append(months, month), n
-	}
-	if err := found.Err(); err != nil {
-		return sqlFault(err)
-	}
-	for _, month := range months {
-		if err := d.writeSettled(ctx, p, m, month, want[month]); err != nil {
-			return err
-		}
-	}
-	return nil
+	return rows, handRows(ctx, r.loader, cases, rows)
 }
 
-func (d *deriver) writeSettled(ctx context.Context, p *pricing, m *Method, month string, want int64) error {
-	t, _ := d.set.Table(settleTable)
-	batch := batchOf("settled", month, d.Staging.Publication())
-	path, err := d.Staging.NewFile(t.Name, month)
+// writeSettled writes what settled left, month by month, and says how many rows.
+func (r *reader) writeSettled(ctx context.Context, p *pricing, m *Method, current string, to sink) (rows int64, err error) {
+	t, ok := r.set.Table(settleTable)
+	if !ok {
+		return 0, fault.New(fault.Internal, "no contract %s", settleTable)
+	}
+	months, err := r.counts(ctx, "SELECT strftime(discharge_date, '%Y-%m'), count(*) FROM bill_in GROUP BY 1")
 	if err != nil {
-		return err
+		return 0, err
 	}
-	current := []string{"true"}
-	for i := range d.config.place(p.ID) {
-		s := &d.config.Settlements[i]
-		current = append(current, fmt.Sprintf("NOT (discharge_date >= DATE %s AND discharge_date < DATE %s)", quote(s.From), quote(s.To)))
-	}
-	query := fmt.Sprintf(`SELECT stay_id, %s AS params, %s AS params_hash, %s AS scheme, %s AS scheme_hash, %s AS is_current, org_code, discharge_dept, doctor_id, discharge_date,
-    b.insutype, b.insu_region_code, nullif(c.offsite, '') AS offsite, c.level, group_code, status,
+	for _, month := range slices.Sorted(maps.Keys(months)) {
+		batch := batchOf("settled", month, r.publication)
+		query := fmt.Sprintf(`SELECT stay_id, %s AS params, %s AS params_hash, %s AS scheme, %s AS scheme_hash, %s AS is_current, org_code, discharge_dept, doctor_id, discharge_date,
+    b.insutype, b.insu_region_code, c.offsite, c.level, group_code, status,
     CAST(c.weight AS DECIMAL(16, 4)) AS weight, CAST(c.rate AS DECIMAL(16, 4)) AS rate, CAST(c.coefficient AS DECIMAL(12, 6)) AS coefficient,
     CAST(c.total_fee AS DECIMAL(16, 2)) AS total_fee, CAST(c.standard AS DECIMAL(16, 2)) AS standard, CAST(c.ratio AS DECIMAL(16, 4)) AS ratio, c.tier,
     CAST(c.excess AS DECIMAL(16, 2)) AS excess, CAST(c.case_standard AS DECIMAL(16, 2)) AS case_standard, CAST(c.personal AS DECIMAL(16, 2)) AS personal,
     CAST(c.other_pay AS DECIMAL(16, 2)) AS other_pay, CAST(c.fund_due AS DECIMAL(16, 2)) AS fund_due, CAST(c.fund_booked AS DECIMAL(16, 2)) AS fund_booked,
     CAST(c.profit_formula AS DECIMAL(16, 2)) AS profit_formula, CAST(c.profit_official AS DECIMAL(16, 2)) AS profit_official, c.method%s
 FROM bill_in b JOIN case_paid c ON c.row_no = b.rowid WHERE strftime(discharge_date, '%%Y-%%m') = %s ORDER BY org_code, discharge_date, stay_id`,
-		quote(p.ID), quote(p.params.Hash()), quote(m.Scheme), quote(m.Hash), strings.Join(current, " AND "), lineage(t, batch, d.Now), quote(month))
-	n, err := d.loader.CopyParquet(ctx, t, query, path, duckdb.CopyOptions{})
+			quote(p.ID), quote(p.params.Hash()), quote(m.Scheme), quote(m.Hash), current, lineage(t, batch, r.now), quote(month))
+		n, err := to.put(ctx, t, month, batch, query)
+		if err != nil {
+			return rows, err
+		}
+		if n != months[month] {
+			return rows, fault.New(fault.Refused, "table %s: month %s: %d cases were settled, %d rows were written; nothing was published", t.Name, month, months[month], n)
+		}
+		rows += n
+	}
+	return rows, nil
+}
+
+// counts reads pairs of a name and a number.
+func (r *reader) counts(ctx context.Context, query string) (map[string]int64, error) {
+	rows, err := r.loader.Conn().QueryContext(ctx, query)
 	if err != nil {
-		return sqlFault(err)
+		return nil, sqlFault(err)
 	}
-	if n != want {
-		return fault.New(fault.Refused, "table %s: month %s: %d cases were settled, %d rows were written; nothing was published", t.Name, month, want, n)
+	defer rows.Close()
+	out := map[string]int64{}
+	for rows.Next() {
+		var name string
+		var n int64
+		if err := rows.Scan(&name, &n); err != nil {
+			return nil, err
+		}
+		out[name] = n
 	}
-	d.Staging.Derive(t.Name, batch, n)
-	return d.Staging.Add(t, lake.DataFile{Path: path, Month: month, Rows: n, Deliveries: map[string]int64{batch: n}})
+	return out, sqlFault(rows.Err())
+}
+
+// settleColumns are those of case_paid, beside row_no.
+var settleColumns = []string{
+	"level", "insurance", "offsite", "weight", "rate", "coefficient", "total_fee", "standard", "ratio", "tier", "excess", "case_standard", "personal", "other_pay",
+	"fund_due", "fund_booked", "profit_formula", "profit_official", "method",
 }
 
 // bills reads bill_in in the order of its rows.
