@@ -36,8 +36,8 @@ func serveCommand() *cobra.Command {
 		Use:   "serve",
 		Short: lang.Pick("对外服务：指标查询与目录（Grafana、curl、notebook）", "answer indicator questions over HTTP: Grafana, curl, notebooks"),
 		Long: lang.Pick(
-			"只回答指标与目录，不接受 SQL。每个请求都要令牌，一个令牌一个范围；例数过少的数值不显示；每个问题记入 LAKE/audit。",
-			"Answers indicators and the catalogue, no SQL. Every request needs a token, and one token is one scope; figures of few\ncases are suppressed; every question is written to LAKE/audit."),
+			"只回答指标与目录，以及（仅限有 --cases 权限的令牌）单个病例及其分组解释；不接受 SQL。每个请求都要令牌，一个令牌一个范围；例数过少的数值不显示；每个问题记入 LAKE/audit。",
+			"Answers indicators, the catalogue and, for tokens made with --cases, single cases and why each was grouped as it was; no SQL.\nEvery request needs a token, and one token is one scope; figures of few cases are suppressed; every question is written\nto LAKE/audit."),
 		Args: usage(cobra.NoArgs),
 		Example: "  sanyi serve token add --lake lake --name grafana --scope whole\n  sanyi serve --lake lake --http 127.0.0.1:8750\n" +
 			"  curl -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/json' -d '{\"indicators\":[\"H001\"],\"period\":\"2025-03-03\"}' http://127.0.0.1:8750/v1/query",
@@ -76,7 +76,7 @@ func (f *serveFlags) run(ctx context.Context, logger *slog.Logger, ready func(ur
 	if err != nil {
 		return err
 	}
-	book, err := audit.Open(filepath.Join(l.Dir(), "audit"))
+	log, err := audit.Open(filepath.Join(l.Dir(), "audit"))
 	if err != nil {
 		return err
 	}
@@ -85,10 +85,15 @@ func (f *serveFlags) run(ctx context.Context, logger *slog.Logger, ready func(ur
 		return err
 	}
 	defer func() { err = first(err, e.Close()) }()
-	asker, err := serve.NewLake(l, set, catalog, e)
+	codes, err := f.codes(l)
 	if err != nil {
 		return err
 	}
+	asker, err := serve.NewLake(l, set, catalog, codes, e)
+	if err != nil {
+		return err
+	}
+	book := serve.NewCases(asker, caseTeller(l, set))
 	minCell := l.Config().MinCell
 	if minCell <= 0 {
 		minCell = -1
@@ -103,7 +108,7 @@ func (f *serveFlags) run(ctx context.Context, logger *slog.Logger, ready func(ur
 		scheme = "https://"
 	}
 	ready(scheme + listener.Addr().String())
-	return servehttp.New(asker, gate, book, servehttp.Options{Logger: logger, MinCell: minCell, Deadline: f.deadline, Concurrent: 2 * f.connections}).Serve(ctx, listener)
+	return servehttp.New(asker, gate, log, servehttp.Options{Logger: logger, MinCell: minCell, Deadline: f.deadline, Concurrent: 2 * f.connections, Cases: book}).Serve(ctx, listener)
 }
 
 func (f *serveFlags) tokenPath(l *lake.Lake) string {
@@ -123,9 +128,10 @@ func tokenAddCommand() *cobra.Command {
 	var f serveFlags
 	var name, scope string
 	var days int
+	var seesCases bool
 	cmd := &cobra.Command{
 		Use: "add", Short: lang.Pick("新令牌，只显示这一次", "make a token; it is shown this once"), Args: usage(cobra.NoArgs),
-		Example: "  sanyi serve token add --lake lake --name grafana --scope whole\n  sanyi serve token add --lake lake --name h0001 --scope org:H0001 --days 365\n  sanyi serve token add --lake lake --name city --scope region:340100",
+		Example: "  sanyi serve token add --lake lake --name grafana --scope whole\n  sanyi serve token add --lake lake --name h0001 --scope org:H0001 --days 365\n  sanyi serve token add --lake lake --name city --scope region:340100\n  sanyi serve token add --lake lake --name h0001-drg --scope org:H0001 --cases",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return f.with(cmd.Context(), func(l *lake.Lake) error {
 				var expires time.Time
@@ -133,17 +139,25 @@ func tokenAddCommand() *cobra.Command {
 				if days > 0 {
 					expires = now.AddDate(0, 0, days).Truncate(time.Second)
 				}
-				token, err := access.Add(f.tokenPath(l), name, scope, now, expires)
+				var rights []access.Right
+				if seesCases {
+					rights = append(rights, access.Cases)
+				}
+				token, err := access.Add(f.tokenPath(l), name, scope, now, expires, rights...)
 				if err != nil {
 					return err
 				}
 				printf(cmd.OutOrStdout(), "%s\n", token)
 				printf(cmd.ErrOrStderr(), lang.Pick("令牌 %s，范围 %s。请现在保存：湖里只存它的哈希。\n", "token %s, scope %s. Keep it now: the lake holds only its hash.\n"), name, scope)
+				if seesCases {
+					printf(cmd.ErrOrStderr(), "%s\n", lang.Pick("此令牌可查看范围内的单个病例：谁能看它的数据源，谁就能看病例。每次查看都记入审计。", "It may see single cases of its scope: who can use its data source sees cases. Every look is in the audit book."))
+				}
 				return nil
 			})
 		},
 	}
 	f.register(cmd)
+	cmd.Flags().BoolVar(&seesCases, "cases", false, lang.Pick("可查看范围内的单个病例（病例列表与分组解释）", "may see single cases of its scope: lists, and why each was grouped as it was"))
 	cmd.Flags().StringVar(&f.tokens, "token-file", "", lang.Pick("令牌文件（默认 LAKE/tokens.yaml）", "file of tokens (default: LAKE/tokens.yaml)"))
 	cmd.Flags().StringVar(&name, "name", "", lang.Pick("名称，写入审计", "name, written to the audit book"))
 	cmd.Flags().StringVar(&scope, "scope", "", lang.Pick("范围：whole、org:编码,…、region:编码,…，可用 + 相连", "scope: whole, org:CODE,…, region:CODE,…, several joined by +"))
@@ -166,7 +180,11 @@ func tokenListCommand() *cobra.Command {
 					if !e.Expires.IsZero() {
 						expires = lang.Pick("至 ", "until ") + e.Expires.Format(time.DateOnly)
 					}
-					printf(cmd.OutOrStdout(), "%s\t%s\t%s\t%s\n", e.Name, e.Scope, e.Created.Format(time.DateOnly), expires)
+					rights := ""
+					if e.Cases {
+						rights = string(access.Cases)
+					}
+					printf(cmd.OutOrStdout(), "%s\t%s\t%s\t%s\t%s\n", e.Name, e.Scope, e.Created.Format(time.DateOnly), expires, rights)
 				}
 				return nil
 			})

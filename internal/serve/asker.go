@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/sanyi-lake/sanyi/datasets/dict"
 	"github.com/sanyi-lake/sanyi/internal/engine"
 	"github.com/sanyi-lake/sanyi/internal/fault"
 	"github.com/sanyi-lake/sanyi/internal/lake"
@@ -24,6 +25,7 @@ type Lake struct {
 	lake    *lake.Lake
 	set     *schema.Set
 	catalog *queries.Catalog
+	codes   *dict.Set
 	engine  engine.Engine
 	zone    *time.Location
 	list    []api.Indicator
@@ -31,13 +33,13 @@ type Lake struct {
 
 var _ http.Asker = (*Lake)(nil)
 
-// NewLake puts a lake, its definitions and an engine behind the doors.
-func NewLake(l *lake.Lake, set *schema.Set, catalog *queries.Catalog, e engine.Engine) (*Lake, error) {
+// NewLake puts a lake, its definitions, its code lists (nil: none) and an engine behind the doors.
+func NewLake(l *lake.Lake, set *schema.Set, catalog *queries.Catalog, codes *dict.Set, e engine.Engine) (*Lake, error) {
 	zone, err := time.LoadLocation(l.Config().Timezone)
 	if err != nil {
 		return nil, fault.New(fault.Invalid, "sanyi.yaml: timezone %q: %w", l.Config().Timezone, err)
 	}
-	s := &Lake{lake: l, set: set, catalog: catalog, engine: e, zone: zone}
+	s := &Lake{lake: l, set: set, catalog: catalog, codes: codes, engine: e, zone: zone}
 	for _, x := range catalog.Indicators() {
 		entry, err := s.describe(x)
 		if err != nil {
@@ -69,7 +71,7 @@ func (s *Lake) Catalog(ctx context.Context) (*api.Catalog, error) {
 // Ask answers one question from one publication.
 func (s *Lake) Ask(ctx context.Context, r *api.Request, scope queries.Scope) (*api.Answer, error) {
 	req := queries.Request{
-		Indicators: r.Indicators, Period: r.Period, Grain: r.Grain, By: r.By, Totals: r.Totals, Where: r.Where, Compare: r.Compare,
+		Indicators: r.Indicators, Period: r.Period, Grain: r.Grain, By: r.By, Totals: r.Totals, Where: r.Where, Compare: r.Compare, Choose: r.Choose,
 		MinCell: r.MinCell, Viewpoint: r.Viewpoint, MaxRows: int64(r.Limit) + 1,
 	}
 	if r.Now != "" {
@@ -159,7 +161,7 @@ func text(v any) *string {
 }
 
 // groups are the parts of the catalogue by the letter that an indicator's id begins with.
-var groups = map[byte]string{'H': "医疗", 'I': "医保", 'D': "医药", 'P': "公共卫生", 'F': "平台"}
+var groups = map[byte]string{'G': "病组付费", 'H': "医疗", 'I': "医保", 'D': "医药", 'P': "公共卫生", 'F': "平台"}
 
 func (s *Lake) describe(x *queries.Indicator) (api.Indicator, error) {
 	out := api.Indicator{

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow/array"
 
@@ -24,7 +25,7 @@ const mostNames = 2000
 func (s *Lake) names(ctx context.Context, a *api.Answer, dim string) (map[string]string, error) {
 	dictionary, code, name := s.dictionary(a, dim)
 	if dictionary == "" {
-		return nil, nil
+		return s.listed(a, dim), nil
 	}
 	seen := map[string]bool{}
 	var codes []any
@@ -65,6 +66,45 @@ HAVING min(%[2]s) = max(%[2]s)`, code, name, dictionary, strings.Join(holes, ", 
 		batch.Release()
 	}
 	return out, nil
+}
+
+// departments is the code list of departments (国家临床专科分类).
+const departments = "RC023"
+
+// codeName is what a code list calls a code, "" where it does not.
+func (s *Lake) codeName(list, code string) string {
+	if s.codes == nil {
+		return ""
+	}
+	if l, ok := s.codes.List(list); ok {
+		if c, ok := l.Find(code, time.Time{}); ok {
+			return c.ZH
+		}
+	}
+	return ""
+}
+
+// listed names the codes of a dimension by the code list of its column, where no table names them.
+func (s *Lake) listed(a *api.Answer, dim string) map[string]string {
+	list := ""
+	for i := 0; i < len(a.Rows) && list == ""; i++ {
+		if x, ok := s.catalog.Indicator(a.Rows[i].Indicator); ok {
+			for _, m := range s.catalog.MeasuresOf(x) {
+				if t, ok := s.set.Table(m.From); ok && list == "" {
+					list = columnOf(t, dim).Codes
+				}
+			}
+		}
+	}
+	out := map[string]string{}
+	for i := range a.Rows {
+		if v := a.Rows[i].Dims[dim]; v != nil && list != "" {
+			if name := s.codeName(list, *v); name != "" {
+				out[*v] = name
+			}
+		}
+	}
+	return out
 }
 
 // dictionary finds the table that names a dimension's codes: the one that the column refers to.
@@ -115,13 +155,16 @@ func (s *Lake) refOf(x *queries.Indicator, dim string) string {
 	return ""
 }
 
-func refIn(t *schema.Table, dim string) string {
+func refIn(t *schema.Table, dim string) string { return columnOf(t, dim).Ref }
+
+// columnOf is the column of a table that a dimension stands for; the zero column where there is none.
+func columnOf(t *schema.Table, dim string) schema.Column {
 	column := dim
 	if role := t.Roles[dim]; role != "" {
 		column = role
 	}
 	if c, ok := t.Column(column); ok {
-		return c.Ref
+		return *c
 	}
-	return ""
+	return schema.Column{}
 }

@@ -38,12 +38,20 @@ type Identity struct {
 	Name  string
 	Scope queries.Scope
 	Words string // the scope as it was written: whole, org:H0001, region:340100
+	Cases bool   // may see single cases of that scope, and why each was grouped as it was
 }
+
+// Right is something that a token may do besides asking indicators. None is given unless it is named.
+type Right string
+
+// Cases is the right to see single cases.
+const Cases Right = "cases"
 
 // Entry is one token of the file.
 type Entry struct {
 	Name    string    `yaml:"name"`
 	Scope   string    `yaml:"scope"`
+	Cases   bool      `yaml:"cases,omitempty"` // the right Cases
 	SHA256  string    `yaml:"sha256"`
 	Created time.Time `yaml:"created"`
 	Expires time.Time `yaml:"expires,omitempty"` // zero = never
@@ -100,7 +108,7 @@ func (t *Tokens) Identify(token string) (Identity, bool, error) {
 	if !e.Expires.IsZero() && !t.now().Before(e.Expires) {
 		return Identity{}, false, nil
 	}
-	return Identity{Name: e.Name, Scope: e.scope, Words: e.Scope}, true, nil
+	return Identity{Name: e.Name, Scope: e.scope, Words: e.Scope, Cases: e.Cases}, true, nil
 }
 
 func (t *Tokens) refresh() error {
@@ -142,12 +150,17 @@ func (t *Tokens) refresh() error {
 func List(path string) ([]Entry, error) { return read(path) }
 
 // Add makes a token, keeps its hash in the file and returns the token: the only time that it can be seen.
-func Add(path, name, scope string, created, expires time.Time) (token string, err error) {
+func Add(path, name, scope string, created, expires time.Time, rights ...Right) (token string, err error) {
 	if !namePattern.MatchString(name) {
 		return "", fault.New(fault.Usage, "token name: letters, digits, dot, dash and underscore, at most 64")
 	}
 	if _, err := ParseScope(name, scope); err != nil {
 		return "", err
+	}
+	for _, r := range rights {
+		if r != Cases {
+			return "", fault.New(fault.Usage, "token: no right is called %q", r)
+		}
 	}
 	list, err := read(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -162,7 +175,7 @@ func Add(path, name, scope string, created, expires time.Time) (token string, er
 	}
 	token = prefix + base64.RawURLEncoding.EncodeToString(secret)
 	sum := sha256.Sum256([]byte(token))
-	list = append(list, Entry{Name: name, Scope: scope, SHA256: hex.EncodeToString(sum[:]), Created: created.UTC().Truncate(time.Second), Expires: expires.UTC()})
+	list = append(list, Entry{Name: name, Scope: scope, Cases: slices.Contains(rights, Cases), SHA256: hex.EncodeToString(sum[:]), Created: created.UTC().Truncate(time.Second), Expires: expires.UTC()})
 	slices.SortFunc(list, func(a, b Entry) int { return strings.Compare(a.Name, b.Name) })
 	return token, write(path, list)
 }

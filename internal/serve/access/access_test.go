@@ -66,6 +66,37 @@ func TestARemovedTokenIsRefusedAtOnce(t *testing.T) {
 	}
 }
 
+func TestOnlyATokenThatWasGivenTheRightMaySeeCases(t *testing.T) {
+	path := filepath.Join(t.TempDir(), FileName)
+	plain, err := Add(path, "plain", "whole", time.Now(), time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	coder, err := Add(path, "coder", "org:H0001", time.Now(), time.Time{}, Cases)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Add(path, "other", "whole", time.Now(), time.Time{}, "everything"); fault.KindOf(err) != fault.Usage {
+		t.Errorf("a right that is not known: got %v, want a usage error", err)
+	}
+	tokens, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for token, want := range map[string]bool{plain: false, coder: true} {
+		if who, ok, err := tokens.Identify(token); err != nil || !ok || who.Cases != want {
+			t.Errorf("%s: got %t %v, want %t", who.Name, who.Cases, err, want)
+		}
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Count(string(text), "cases: true") != 1 {
+		t.Errorf("got %s, want the right in the one entry that has it", text)
+	}
+}
+
 func TestATokenExpires(t *testing.T) {
 	path := filepath.Join(t.TempDir(), FileName)
 	end := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)

@@ -5,6 +5,8 @@
 //	GET  /v1/catalog      → Catalog
 //	GET  /v1/publication  → Publication
 //	POST /v1/query        Request → Answer, as JSON, CSV or an Arrow IPC stream by the Accept header
+//	POST /v1/cases        CaseListRequest → CaseList, for tokens with the right `cases`; media types as above
+//	POST /v1/case         CaseRequest → CaseExplanation, for tokens with the right `cases`
 //	GET  /healthz         → Health, the only door without a token
 package api
 
@@ -15,6 +17,8 @@ const (
 	PathCatalog     = "/v1/catalog"
 	PathPublication = "/v1/publication"
 	PathQuery       = "/v1/query"
+	PathCases       = "/v1/cases"
+	PathCase        = "/v1/case"
 	PathHealth      = "/healthz"
 )
 
@@ -66,6 +70,7 @@ type Catalog struct {
 	MinCell     int         `json:"min_cell"` // figures from fewer rows than this are suppressed
 	Identity    string      `json:"identity"` // name of the token that asked
 	Scope       string      `json:"scope"`    // what that token may count, in the words of `token add`
+	Cases       bool        `json:"cases"`    // whether that token may see single cases here
 	Indicators  []Indicator `json:"indicators"`
 }
 

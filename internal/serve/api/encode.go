@@ -118,6 +118,12 @@ func appendCell(b array.Builder, v any) {
 		} else {
 			b.AppendNull()
 		}
+	case *array.Date32Builder:
+		if t, ok := v.(time.Time); ok {
+			b.Append(arrow.Date32FromTime(time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, time.UTC)))
+		} else {
+			b.AppendNull()
+		}
 	default:
 		b.AppendNull()
 	}

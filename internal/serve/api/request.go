@@ -27,6 +27,10 @@ type Request struct {
 	AsOf    int64               `json:"as_of,omitempty"`
 
 	Names     bool   `json:"names,omitempty"`     // adds name_<dimension>: what a code is called, where the lake's dictionaries know it
+	// Choose says which of several methods counts where a lake holds cases grouped by several schemes, or settled by
+	// several parameter sets: {"scheme": ID}, {"params": ID}. Without it the method in force counts.
+	Choose map[string]string `json:"choose,omitempty"`
+
 	Viewpoint string `json:"viewpoint,omitempty"` // care, insured or residence; "" = the indicator's own
 
 	MinCell int `json:"min_cell,omitempty"` // can only raise the service's own
@@ -94,6 +98,11 @@ func (r *Request) Check() error {
 			if slices.Contains(list[:i], id) {
 				return usage("request: %s: %s is there twice", name, id)
 			}
+		}
+	}
+	for name, choice := range r.Choose {
+		if !idPattern.MatchString(name) || !choicePattern.MatchString(choice) {
+			return usage("request: choose: write {\"scheme\": ID} or {\"params\": ID}")
 		}
 	}
 	for dim, values := range r.Where {

@@ -5,12 +5,15 @@ package audit
 
 import (
 	"bytes"
+	"crypto/hmac"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -36,11 +39,12 @@ type Entry struct {
 	Scope       string    `json:"scope"`
 	Door        string    `json:"door"` // http
 	From        string    `json:"from"` // address of the caller
-	What        string    `json:"what"` // query, catalog
+	What        string    `json:"what"` // query, cases, case
 	Indicators  []string  `json:"indicators,omitempty"`
 	Period      string    `json:"period,omitempty"`
 	By          []string  `json:"by,omitempty"`
 	Filters     []string  `json:"filters,omitempty"` // names of the dimensions, not the values
+	Case        string    `json:"case,omitempty"`    // mark of the stay that was looked at, by Log.Mark
 	Publication int64     `json:"publication,omitempty"`
 	Rows        int       `json:"rows"`
 	Suppressed  int       `json:"suppressed,omitempty"`
@@ -52,16 +56,59 @@ type Entry struct {
 
 // Log is the book of one lake.
 type Log struct {
-	dir string
-	mu  sync.Mutex
+	dir  string
+	salt []byte // of marks
+	mu   sync.Mutex
 }
+
+// saltFile holds 32 random bytes, by which the marks of stays are made; who has it can tell whether a known stay was
+// looked at, who has the book alone cannot try stays out.
+const saltFile = ".salt"
 
 // Open opens the book in a folder and makes the folder (0700) where there is none.
 func Open(dir string) (*Log, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("audit: %w", err)
 	}
-	return &Log{dir: dir}, nil
+	salt, err := saltOf(filepath.Join(dir, saltFile))
+	if err != nil {
+		return nil, fmt.Errorf("audit: %w", err)
+	}
+	return &Log{dir: dir, salt: salt}, nil
+}
+
+// Mark stands for a value in the book without telling it: the same value has the same mark in this book.
+func (l *Log) Mark(value string) string {
+	m := hmac.New(sha256.New, l.salt)
+	m.Write([]byte(value))
+	return hex.EncodeToString(m.Sum(nil)[:8])
+}
+
+// saltOf reads the salt, or makes it; of two that make it at once, the first one's stays.
+func saltOf(path string) ([]byte, error) {
+	if salt, err := os.ReadFile(path); err == nil && len(salt) == sha256.Size {
+		return salt, nil
+	} else if err == nil {
+		return nil, fault.New(fault.Invalid, "%s: %d bytes, want %d", filepath.Base(path), len(salt), sha256.Size)
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	tmp, err := os.CreateTemp(filepath.Dir(path), ".salt-*")
+	if err != nil {
+		return nil, err
+	}
+	salt := make([]byte, sha256.Size)
+	_, _ = rand.Read(salt)
+	_, err = tmp.Write(salt)
+	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err == nil {
+		if err = os.Link(tmp.Name(), path); errors.Is(err, fs.ErrExist) {
+			err = nil
+		}
+	}
+	if err = errors.Join(err, os.Remove(tmp.Name())); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
 }
 
 // Append writes one line and waits until the disk has it. Several processes may write to one book.

@@ -100,3 +100,28 @@ func TestTwoServicesMayWriteOneBook(t *testing.T) {
 		t.Errorf("got %+v %v, want 40 good lines", found, err)
 	}
 }
+
+func TestAMarkStandsForAStayWithoutTellingIt(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "audit")
+	first, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, b := first.Mark("S0001"), again.Mark("S0001"); a != b || len(a) != 16 || a == first.Mark("S0002") {
+		t.Errorf("got %s and %s, want one mark for one stay, and another for another", a, b)
+	}
+	elsewhere, err := Open(filepath.Join(t.TempDir(), "audit"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if elsewhere.Mark("S0001") == first.Mark("S0001") {
+		t.Errorf("two books mark a stay alike: marks could be looked up")
+	}
+	if info, err := os.Stat(filepath.Join(dir, saltFile)); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("salt: got %v %v, want mode 0600", info, err)
+	}
+}

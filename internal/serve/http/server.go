@@ -1,6 +1,6 @@
 // Package http is the door for Grafana, curl and notebooks: it knows who asks (a bearer token), lets indicator
-// questions and the catalogue through and nothing else, writes every question into the audit book, and answers in
-// JSON, CSV or Arrow. It takes no SQL, knows no table and computes no figure: that is the Asker's business.
+// questions, the catalogue and, for those who have the right, single cases through and nothing else, writes every
+// question into the audit book, and answers in JSON, CSV or Arrow. It takes no SQL, knows no table and computes no figure: that is the Asker's business.
 package http
 
 import (
@@ -44,6 +44,7 @@ type Gatekeeper interface {
 // Book takes down every question.
 type Book interface {
 	Append(e audit.Entry) error
+	Mark(value string) string // stands for a value that must not be in the book
 }
 
 var (
@@ -59,6 +60,7 @@ type Options struct {
 	MaxBody    int64         // default 1 MiB
 	MaxRows    int           // default 100,000 rows an answer
 	Concurrent int           // default 8 questions at once; more wait, and are sent away after their deadline
+	Cases      CaseBook      // nil: this door shows no cases
 }
 
 // Server is the door; it is a http.Handler.
@@ -98,7 +100,9 @@ func New(asker Asker, gate Gatekeeper, book Book, opt Options) *Server {
 	})
 	s.mux.HandleFunc("GET "+api.PathPublication, s.known(s.publication))
 	s.mux.HandleFunc("GET "+api.PathCatalog, s.known(s.catalog))
-	s.mux.HandleFunc("POST "+api.PathQuery, s.known(s.query))
+	s.mux.HandleFunc("POST "+api.PathQuery, s.known(s.booked("query", s.query)))
+	s.mux.HandleFunc("POST "+api.PathCases, s.known(s.booked("cases", s.cases)))
+	s.mux.HandleFunc("POST "+api.PathCase, s.known(s.booked("case", s.explain)))
 	return s
 }
 
@@ -161,51 +165,58 @@ func (s *Server) catalog(w nethttp.ResponseWriter, r *nethttp.Request, who acces
 	}
 	mine := *c
 	mine.Wire, mine.TimeZone, mine.MinCell, mine.Identity, mine.Scope = api.WireVersion, s.asker.Zone().String(), s.opt.MinCell, who.Name, who.Words
+	mine.Cases = who.Cases && s.opt.Cases != nil
 	s.writeJSON(w, nethttp.StatusOK, mine)
 }
 
-func (s *Server) query(w nethttp.ResponseWriter, r *nethttp.Request, who access.Identity) {
-	began := time.Now()
-	line := audit.Entry{At: began, Who: who.Name, Behind: behind(r), Scope: who.Words, Door: "http", From: r.RemoteAddr, What: "query"}
-	answer, media, err := s.guarded(w, r, who, &line)
-	var body bytes.Buffer
-	if err == nil {
-		err = encode(&body, answer, media, s.asker.Zone())
-	}
-	line.ElapsedMS, line.Decision = time.Since(began).Milliseconds(), audit.Answered
-	if err != nil {
-		line.Kind, line.Decision = api.KindName(kindOf(err)), audit.Refused
-		if k := kindOf(err); k == fault.Internal || k == fault.Unavailable {
-			line.Decision = audit.Failed
+// question is a kind of question: it reads and checks it, asks it, and tells the audit line what it learns.
+type question func(w nethttp.ResponseWriter, r *nethttp.Request, who access.Identity, line *audit.Entry) (api.Written, string, error)
+
+// booked puts a question to its answerer and lets no answer leave that is not in the book.
+func (s *Server) booked(what string, ask question) func(nethttp.ResponseWriter, *nethttp.Request, access.Identity) {
+	return func(w nethttp.ResponseWriter, r *nethttp.Request, who access.Identity) {
+		began := time.Now()
+		line := audit.Entry{At: began, Who: who.Name, Behind: behind(r), Scope: who.Words, Door: "http", From: r.RemoteAddr, What: what}
+		answer, media, err := s.guarded(w, r, who, &line, ask)
+		var body bytes.Buffer
+		if err == nil {
+			err = encode(&body, answer, media, s.asker.Zone())
 		}
-	}
-	if bookErr := s.book.Append(line); bookErr != nil { // no answer leaves that is not in the book
-		s.opt.Logger.ErrorContext(r.Context(), "audit book cannot be written", "error", bookErr)
-		s.writeError(w, fault.New(fault.Unavailable, "the audit book cannot be written, so nothing is answered: ask the operator of the lake"))
-		return
-	}
-	if err != nil {
-		s.writeError(w, err)
-		return
-	}
-	s.opt.Logger.InfoContext(r.Context(), "question answered", "who", who.Name, "indicators", line.Indicators, "rows", line.Rows, "publication", line.Publication, "elapsed_ms", line.ElapsedMS)
-	w.Header().Set("Content-Type", media)
-	w.Header().Set("X-Sanyi-Publication", strconv.FormatInt(answer.Publication, 10))
-	w.WriteHeader(nethttp.StatusOK)
-	if _, err := w.Write(body.Bytes()); err != nil {
-		s.opt.Logger.WarnContext(r.Context(), "caller went away", "who", who.Name, "error", err)
+		line.ElapsedMS, line.Decision = time.Since(began).Milliseconds(), audit.Answered
+		if err != nil {
+			line.Kind, line.Decision = api.KindName(kindOf(err)), audit.Refused
+			if k := kindOf(err); k == fault.Internal || k == fault.Unavailable {
+				line.Decision = audit.Failed
+			}
+		}
+		if bookErr := s.book.Append(line); bookErr != nil {
+			s.opt.Logger.ErrorContext(r.Context(), "audit book cannot be written", "error", bookErr)
+			s.writeError(w, fault.New(fault.Unavailable, "the audit book cannot be written, so nothing is answered: ask the operator of the lake"))
+			return
+		}
+		if err != nil {
+			s.writeError(w, err)
+			return
+		}
+		s.opt.Logger.InfoContext(r.Context(), "question answered", "who", who.Name, "what", what, "indicators", line.Indicators, "rows", line.Rows, "publication", line.Publication, "elapsed_ms", line.ElapsedMS)
+		w.Header().Set("Content-Type", media)
+		w.Header().Set("X-Sanyi-Publication", strconv.FormatInt(line.Publication, 10))
+		w.WriteHeader(nethttp.StatusOK)
+		if _, err := w.Write(body.Bytes()); err != nil {
+			s.opt.Logger.WarnContext(r.Context(), "caller went away", "who", who.Name, "error", err)
+		}
 	}
 }
 
 // guarded turns a panic of the question into its error, so that it stands in the audit book like any other.
-func (s *Server) guarded(w nethttp.ResponseWriter, r *nethttp.Request, who access.Identity, line *audit.Entry) (answer *api.Answer, media string, err error) {
+func (s *Server) guarded(w nethttp.ResponseWriter, r *nethttp.Request, who access.Identity, line *audit.Entry, ask question) (answer api.Written, media string, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			s.opt.Logger.ErrorContext(r.Context(), "question panicked", "path", r.URL.Path, "panic", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
 			err = fault.New(fault.Internal, "panic")
 		}
 	}()
-	return s.answer(w, r, who, line)
+	return ask(w, r, who, line)
 }
 
 // masked keeps paths of the lake from the caller: an engine that cannot read its files names them.
@@ -226,14 +237,14 @@ func behind(r *nethttp.Request) string {
 	return claim
 }
 
-// answer reads and checks the question, asks it, and tells the audit line what it learns.
-func (s *Server) answer(w nethttp.ResponseWriter, r *nethttp.Request, who access.Identity, line *audit.Entry) (*api.Answer, string, error) {
+// query is a question after indicators.
+func (s *Server) query(w nethttp.ResponseWriter, r *nethttp.Request, who access.Identity, line *audit.Entry) (api.Written, string, error) {
 	media, err := wanted(r.Header.Get("Accept"))
 	if err != nil {
 		return nil, "", err
 	}
-	req, err := s.read(w, r)
-	if err != nil {
+	req := &api.Request{}
+	if err := s.read(w, r, req); err != nil {
 		return nil, "", err
 	}
 	if err := req.Check(); err != nil {
@@ -242,6 +253,9 @@ func (s *Server) answer(w nethttp.ResponseWriter, r *nethttp.Request, who access
 	line.Indicators, line.By, line.Period = req.Indicators, req.By, req.Period
 	for dim := range req.Where {
 		line.Filters = append(line.Filters, dim)
+	}
+	for name := range req.Choose {
+		line.Filters = append(line.Filters, name)
 	}
 	slices.Sort(line.Filters)
 	keep := func(time.Time) bool { return true }
@@ -257,18 +271,9 @@ func (s *Server) answer(w nethttp.ResponseWriter, r *nethttp.Request, who access
 		limit = min(limit, req.Limit)
 	}
 	req.Limit = limit
-	select {
-	case s.seats <- struct{}{}:
-		defer func() { <-s.seats }()
-	case <-r.Context().Done():
-		return nil, "", fault.New(fault.Unavailable, "too many questions at once: try again later")
-	}
-	answer, err := s.asker.Ask(r.Context(), req, who.Scope)
+	answer, err := seated(s, r, func() (*api.Answer, error) { return s.asker.Ask(r.Context(), req, who.Scope) })
 	if err != nil {
-		if errors.Is(r.Context().Err(), context.DeadlineExceeded) {
-			return nil, "", fault.New(fault.TooLarge, "the question took longer than %s: ask for a shorter period or fewer groups", s.opt.Deadline)
-		}
-		return nil, "", s.masked(r, err)
+		return nil, "", err
 	}
 	answer.Rows = slices.DeleteFunc(answer.Rows, func(row api.Row) bool { return !row.Start.IsZero() && !keep(row.Start) })
 	if len(answer.Rows) > limit {
@@ -284,23 +289,40 @@ func (s *Server) answer(w nethttp.ResponseWriter, r *nethttp.Request, who access
 	return answer, media, nil
 }
 
-func (s *Server) read(w nethttp.ResponseWriter, r *nethttp.Request) (*api.Request, error) {
+// seated asks as soon as a seat is free.
+func seated[T any](s *Server, r *nethttp.Request, ask func() (T, error)) (answer T, err error) {
+	select {
+	case s.seats <- struct{}{}:
+		defer func() { <-s.seats }()
+	case <-r.Context().Done():
+		return answer, fault.New(fault.Unavailable, "too many questions at once: try again later")
+	}
+	if answer, err = ask(); err != nil {
+		if errors.Is(r.Context().Err(), context.DeadlineExceeded) {
+			return answer, fault.New(fault.TooLarge, "the question took longer than %s: ask for a shorter period or fewer groups", s.opt.Deadline)
+		}
+		return answer, s.masked(r, err)
+	}
+	return answer, nil
+}
+
+// read decodes the one JSON object of a question.
+func (s *Server) read(w nethttp.ResponseWriter, r *nethttp.Request, into any) error {
 	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != api.JSON {
-		return nil, fault.New(fault.Usage, "request: send Content-Type: %s", api.JSON)
+		return fault.New(fault.Usage, "request: send Content-Type: %s", api.JSON)
 	}
 	d := json.NewDecoder(nethttp.MaxBytesReader(w, r.Body, s.opt.MaxBody))
 	d.DisallowUnknownFields()
-	var req api.Request
-	if err := d.Decode(&req); err != nil {
+	if err := d.Decode(into); err != nil {
 		if _, ok := errors.AsType[*nethttp.MaxBytesError](err); ok {
-			return nil, fault.New(fault.TooLarge, "request: more than %d bytes", s.opt.MaxBody)
+			return fault.New(fault.TooLarge, "request: more than %d bytes", s.opt.MaxBody)
 		}
-		return nil, fault.New(fault.Usage, "request: not the JSON of a question: %v", err)
+		return fault.New(fault.Usage, "request: not the JSON of a question: %v", err)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, fault.New(fault.Usage, "request: something follows the question")
+		return fault.New(fault.Usage, "request: something follows the question")
 	}
-	return &req, nil
+	return nil
 }
 
 // wanted picks the media type of the answer; without a wish it is JSON.
@@ -321,7 +343,7 @@ func wanted(accept string) (string, error) {
 	return "", fault.New(fault.Usage, "accept: ask for %s, %s or %s", api.JSON, api.CSV, api.Arrow)
 }
 
-func encode(w io.Writer, a *api.Answer, media string, zone *time.Location) error {
+func encode(w io.Writer, a api.Written, media string, zone *time.Location) error {
 	switch media {
 	case api.Arrow:
 		return a.WriteArrow(w, zone)

@@ -53,21 +53,21 @@ func (a *asker) Ask(ctx context.Context, req *api.Request, scope queries.Scope) 
 
 // door is a running service with one token for one hospital.
 type door struct {
-	url, token, book string
-	asker            *asker
-	logs             *bytes.Buffer
+	url, token, book, tokens string
+	asker                    *asker
+	logs                     *bytes.Buffer
 }
 
 func open(t *testing.T, opt Options) *door {
 	t.Helper()
 	dir := t.TempDir()
 	d := &door{asker: &asker{}, book: filepath.Join(dir, "audit"), logs: &bytes.Buffer{}}
-	tokens := filepath.Join(dir, access.FileName)
+	d.tokens = filepath.Join(dir, access.FileName)
 	var err error
-	if d.token, err = access.Add(tokens, "grafana", "org:H0001", time.Unix(0, 0), time.Time{}); err != nil {
+	if d.token, err = access.Add(d.tokens, "grafana", "org:H0001", time.Unix(0, 0), time.Time{}); err != nil {
 		t.Fatal(err)
 	}
-	gate, err := access.Open(tokens)
+	gate, err := access.Open(d.tokens)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,6 @@
 // Package servetest is a small region behind the real door, for tests of whoever asks it: two Tuesdays of one hospital,
 // hour by hour, the figures of the worked case E01. It counts them in plain Go, as a second opinion on the compiler's
-// SQL, and knows three indicators; everything else is not found.
+// SQL, and knows three indicators and a few inpatient cases; everything else is not found.
 package servetest
 
 import (
@@ -73,7 +73,7 @@ type Region struct{}
 
 var _ servehttp.Asker = Region{}
 
-// Start runs the region behind the real door with a token for the whole of it, until the test ends.
+// Start runs the region behind the real door with a token for the whole of it, its cases included, until the test ends.
 func Start(t *testing.T) (server *servehttp.Server, token string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -87,7 +87,7 @@ func Start(t *testing.T) (server *servehttp.Server, token string) {
 // Door puts the region behind the real door; tokens and audit book are kept in the folder.
 func Door(dir string) (server *servehttp.Server, token string, err error) {
 	path := filepath.Join(dir, access.FileName)
-	if token, err = access.Add(path, "test", "whole", time.Now(), time.Time{}); err != nil {
+	if token, err = access.Add(path, "test", "whole", time.Now(), time.Time{}, access.Cases); err != nil {
 		return nil, "", err
 	}
 	gate, err := access.Open(path)
@@ -98,7 +98,11 @@ func Door(dir string) (server *servehttp.Server, token string, err error) {
 	if err != nil {
 		return nil, "", err
 	}
-	return servehttp.New(Region{}, gate, book, servehttp.Options{}), token, nil
+	cases, err := NewCases()
+	if err != nil {
+		return nil, "", err
+	}
+	return servehttp.New(Region{}, gate, book, servehttp.Options{Cases: cases}), token, nil
 }
 
 var zone = func() *time.Location {

@@ -2,6 +2,7 @@ package servetest
 
 import (
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/sanyi-lake/sanyi/internal/serve/api"
@@ -24,5 +25,24 @@ func TestTheRegionHasTheFiguresOfE01(t *testing.T) {
 	}
 	if *peak.Value != 840 || peak.At != "08:00" {
 		t.Errorf("peak: got %g at %s, want 840 at 08:00", *peak.Value, peak.At)
+	}
+}
+
+func TestTheRegionsCasesAreThoseOfTheShippedScheme(t *testing.T) {
+	book, err := NewCases()
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := book.List(t.Context(), api.CaseListRequest{Period: "2021-06", Order: api.ByLoss, Limit: 10}, queries.Organisations("H0001"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, r := range list.Rows {
+		got = append(got, r.StayID+" "+r.GroupCode)
+	}
+	want := []string{"S-1005 CR19", "S-1001 BR21", "S-1003 NA19", "S-1002 BR25", "S-1004 0000"}
+	if !slices.Equal(got, want) {
+		t.Errorf("by loss: got %v, want %v", got, want)
 	}
 }
