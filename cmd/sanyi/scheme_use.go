@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -33,11 +32,11 @@ figures mean the first of the file whose days hold, unless they are asked with -
 			g.Scheme = args[0]
 			return flags.with(cmd.Context(), func(l *lake.Lake) error {
 				if g.Weights != "" {
-					path, err := filepath.Abs(g.Weights)
+					kept, err := cases.Keep(l.Dir(), g.Weights)
 					if err != nil {
 						return err
 					}
-					g.Weights = path
+					g.Weights = kept
 				}
 				return changeGrouping(cmd.Context(), cmd.OutOrStdout(), &flags, l, asJSON, func(c *cases.Config) error {
 					c.Use(g, first)

@@ -172,17 +172,20 @@ publication keeps them up to date. What the insurance really paid stays in fact_
 		Example: "  sanyi settle use --lake LAKE drg_2025 --scheme chs_drg_11 --params drg_2025.yaml --weights rw_2025.csv --from 2025-01-01 --to 2026-01-01",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s.ID = args[0]
-			for _, path := range []*string{&s.Params, &s.Weights} {
-				if *path == "" {
-					continue
-				}
-				abs, err := filepath.Abs(*path)
-				if err != nil {
-					return err
-				}
-				*path = abs
+			if s.Params == "" {
+				return fault.New(fault.Usage, "--params is wanted (sanyi settle --show-national prints an example to start from)")
 			}
 			return flags.with(cmd.Context(), func(l *lake.Lake) error {
+				for _, path := range []*string{&s.Params, &s.Weights} {
+					if *path == "" {
+						continue
+					}
+					kept, err := cases.Keep(l.Dir(), *path)
+					if err != nil {
+						return err
+					}
+					*path = kept
+				}
 				return changeGrouping(cmd.Context(), cmd.OutOrStdout(), &flags, l, asJSON, func(c *cases.Config) error {
 					if s.Scheme == "" && len(c.Groupings) > 0 {
 						s.Scheme = c.Groupings[0].Scheme

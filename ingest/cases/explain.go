@@ -35,6 +35,8 @@ type Explanation struct {
 	Result      Outcome    `json:"result"`
 	DRG         []drg.Step `json:"drg_trace,omitempty"`
 	DIP         []dip.Step `json:"dip_trace,omitempty"`
+	// Names are what the scheme calls the groups that the trace names.
+	Names map[string]string `json:"names,omitempty"`
 	// Official is the result that came with the front sheet, "" without one.
 	Official string `json:"official_code,omitempty"`
 	// Settled are the lines of the settlements that priced the case, one a parameter set.
@@ -200,10 +202,14 @@ func (out *Explanation) explain(m *Method, it *item) {
 	o := r.list[0]
 	out.Result = Outcome{MDC: o.mdc, ADRG: o.adrg, Group: o.group, Name: o.name, Severity: o.severity, Status: o.status, Reason: o.reason, Weight: o.weight}
 	if m.DRG != nil {
+		out.Names = map[string]string{}
 		_, steps := m.DRG.Explain(d)
 		for _, s := range steps {
 			s.Subject, s.Codes = string([]byte(s.Subject)), cloned(s.Codes)
 			out.DRG = append(out.DRG, s)
+			if name := m.DRG.Name(s.Subject); name != "" {
+				out.Names[s.Subject] = name
+			}
 		}
 		return
 	}

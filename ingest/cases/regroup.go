@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -103,4 +105,26 @@ func (c *Config) Price(s Settlement) {
 		return
 	}
 	c.Settlements = append(c.Settlements, s)
+}
+
+// PaymentFolder is where a lake keeps the payment tables and parameter files that its grouping.yaml names.
+const PaymentFolder = "payment"
+
+// Keep copies a file into the lake's folder of payment tables, under a name that begins with its content's hash, and
+// returns the path that grouping.yaml takes: a lake must not depend on files that somebody may change or move.
+func Keep(lakeDir, path string) (string, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return "", fault.Wrap(fault.NotFound, err)
+	}
+	to := filepath.Join(PaymentFolder, digest(string(data))[:12]+"-"+filepath.Base(path))
+	full := filepath.Join(lakeDir, to)
+	if err := os.MkdirAll(filepath.Dir(full), 0o750); err != nil {
+		return "", fault.Wrap(fault.Unavailable, err)
+	}
+	tmp := full + ".new"
+	if err := os.WriteFile(tmp, data, 0o640); err != nil { //nolint:gosec // tables of rates, no secret
+		return "", fault.Wrap(fault.Unavailable, err)
+	}
+	return to, fault.Wrap(fault.Unavailable, os.Rename(tmp, full))
 }
