@@ -31,7 +31,7 @@ func caseInWords(x *cases.Explanation) told.Case {
 		Sex: x.Case.Sex, AgeYears: x.Case.AgeYears, AgeDays: x.Case.AgeDays, WeightG: x.Case.BirthWeightG, LOSDays: x.Case.LOSDays, DischargeWay: x.Case.DischargeWay,
 		Dx: x.Case.Dx, Ops: x.Case.Ops, TotalFee: x.Case.TotalFee,
 		MDC: x.Result.MDC, ADRG: x.Result.ADRG, Group: x.Result.Group, Name: x.Result.Name, Severity: x.Result.Severity, Status: x.Result.Status, Reason: x.Result.Reason,
-		Weight: x.Result.Weight, Official: x.Official, DRG: x.DRG, DIP: x.DIP,
+		Weight: x.Result.Weight, Official: x.Official, Names: x.Names, DRG: x.DRG, DIP: x.DIP,
 	}
 	for _, s := range x.Settled {
 		c.Settled = append(c.Settled, told.Settlement{

@@ -34,6 +34,24 @@ func (g *Grouper) ID() string { return g.id }
 // Hash is the hash of the tables that the grouper was compiled from.
 func (g *Grouper) Hash() string { return g.hash }
 
+// Name is what the scheme calls an adjacent group or a group, "" where it does not.
+func (g *Grouper) Name(id string) string {
+	for _, a := range g.adrgs {
+		if a.id == id {
+			return a.name
+		}
+		if !strings.HasPrefix(id, a.id) {
+			continue
+		}
+		for k := range a.drgs {
+			if a.drgs[k].id == id {
+				return a.drgs[k].name
+			}
+		}
+	}
+	return ""
+}
+
 // Groups is how many DRGs there are.
 func (g *Grouper) Groups() int {
 	n := 0

@@ -23,6 +23,7 @@ type Case struct {
 	MDC, ADRG, Group, Name, Severity, Status, Reason, Weight string
 	Official                                                 string // what came with the front sheet
 
+	Names   map[string]string // what the scheme calls its groups
 	DRG     []drg.Step
 	DIP     []dip.Step
 	Settled []Settlement
@@ -43,12 +44,22 @@ const (
 // Rows tells the whole case, section by section: where it belongs, by what, by which way, why not its neighbours, which
 // complications count, and what is paid.
 func (c *Case) Rows(l lang.Language, opt Options) []Row {
-	t := teller{l: l, name: opt.Name}
-	if t.name == nil {
-		t.name = func(string) string { return "" }
+	known := opt.Name
+	opt.Name = func(code string) string {
+		if name := c.Names[code]; name != "" {
+			return name
+		}
+		if name, ok := categories[code]; ok {
+			return l.Pick(name[0], name[1])
+		}
+		if known != nil {
+			return known(code)
+		}
+		return ""
 	}
+	t := teller{l: l, name: opt.Name}
 	out := append(t.outcome(c), t.coded(c)...)
-	trace := append(Sentences(c.DRG, l, opt), Sentences(c.DIP, l, opt)...)
+	trace := joined(append(Sentences(c.DRG, l, opt), Sentences(c.DIP, l, opt)...), l)
 	for _, section := range []string{Path, Neighbour, Complication} {
 		for _, r := range trace {
 			if r.Section == section {
@@ -62,13 +73,27 @@ func (c *Case) Rows(l lang.Language, opt Options) []Row {
 	return out
 }
 
+// joined makes one row of neighbours in the trace that say the same: the many categories that a case is not in.
+func joined(rows []Row, l lang.Language) []Row {
+	var out []Row
+	for _, r := range rows {
+		if n := len(out) - 1; n >= 0 && r.Section == Path && r.Step == "gate" && r.Verdict == No && out[n].Step == r.Step && out[n].Verdict == No && out[n].Text == r.Text {
+			out[n].What += l.Pick("、", ", ") + r.What
+			out[n].Name = ""
+			continue
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
 // fact is a row of a thing and its value.
 func (t teller) fact(section, step, zh, en, text string) Row {
 	return Row{Section: section, Step: step, Title: t.pick(zh, en), Verdict: Info, Text: text}
 }
 
 func (t teller) outcome(c *Case) []Row {
-	var out []Row
+	out := make([]Row, 0, 16) // add gives places in it
 	add := func(step, zh, en, text string) *Row {
 		if text == "" {
 			return &Row{}
@@ -174,7 +199,11 @@ func (t teller) settled(s *Settlement) []Row {
 		if value == "" {
 			return
 		}
-		r := t.fact(Money, step, zh, en, strings.TrimSpace(value+" "+t.pick(unitZH, unitEN)))
+		shown := trimmed(value)
+		if unitZH != "" {
+			shown = thousands(value) + " " + t.pick(unitZH, unitEN)
+		}
+		r := t.fact(Money, step, zh, en, shown)
 		r.What, r.Amount, r.Unit = s.Params, number(value), t.pick(unitZH, unitEN)
 		out = append(out, r)
 	}
@@ -199,7 +228,31 @@ func (t teller) yuan(v string) string {
 	if v == "" {
 		return ""
 	}
-	return v + t.pick(" 元", " yuan")
+	return thousands(v) + t.pick(" 元", " yuan")
+}
+
+// trimmed takes the zeros off the end of a number.
+func trimmed(v string) string {
+	if strings.Contains(v, ".") {
+		v = strings.TrimRight(strings.TrimRight(v, "0"), ".")
+	}
+	return v
+}
+
+// thousands writes money as people read it: 29,956.35.
+func thousands(v string) string {
+	whole, cents, _ := strings.Cut(v, ".")
+	sign := ""
+	if strings.HasPrefix(whole, "-") {
+		sign, whole = "-", whole[1:]
+	}
+	for at := len(whole) - 3; at > 0; at -= 3 {
+		whole = whole[:at] + "," + whole[at:]
+	}
+	if cents = strings.TrimRight(cents, "0"); cents == "" {
+		return sign + whole
+	}
+	return sign + whole + "." + (cents + "0")[:max(2, len(cents))]
 }
 
 // Tier says in words in which tier of cost a case is.

@@ -71,3 +71,34 @@ var methods = map[string][2]string{
 	"item:no_weight": {"该组无权重，按项目付费", "its group has no weight: paid by item"}, "item:no_points": {"该组无点数，按项目付费", "its group has no points: paid by item"},
 	"item:no_score": {"该病种无分值，按项目付费", "its group has no score: paid by item"}, "item:special_case": {"特例单议，按项目付费", "special case, paid by item"},
 }
+
+// categories are the names of the main categories (CHS-DRG 分组方案, National Healthcare Security Administration, 2020);
+// local schemes keep their letters.
+var categories = map[string][2]string{
+	"MDCA": {"先期分组疾病及相关操作", "Pre-MDC"},
+	"MDCB": {"神经系统疾病及功能障碍", "Nervous system"},
+	"MDCC": {"眼疾病及功能障碍", "Eye"},
+	"MDCD": {"头颈、耳、鼻、口、咽疾病及功能障碍", "Head, neck, ear, nose, mouth and throat"},
+	"MDCE": {"呼吸系统疾病及功能障碍", "Respiratory system"},
+	"MDCF": {"循环系统疾病及功能障碍", "Circulatory system"},
+	"MDCG": {"消化系统疾病及功能障碍", "Digestive system"},
+	"MDCH": {"肝、胆、胰疾病及功能障碍", "Liver, gall bladder and pancreas"},
+	"MDCI": {"肌肉、骨骼疾病及功能障碍", "Muscles and bones"},
+	"MDCJ": {"皮肤、皮下组织及乳腺疾病及功能障碍", "Skin, subcutaneous tissue and breast"},
+	"MDCK": {"内分泌、营养、代谢疾病及功能障碍", "Endocrine, nutritional and metabolic"},
+	"MDCL": {"肾脏及泌尿系统疾病及功能障碍", "Kidney and urinary tract"},
+	"MDCM": {"男性生殖系统疾病及功能障碍", "Male reproductive system"},
+	"MDCN": {"女性生殖系统疾病及功能障碍", "Female reproductive system"},
+	"MDCO": {"妊娠、分娩及产褥期", "Pregnancy, childbirth and puerperium"},
+	"MDCP": {"新生儿及其他围产期新生儿疾病", "Newborns and the perinatal period"},
+	"MDCQ": {"血液、造血器官及免疫疾病和功能障碍", "Blood, blood-forming organs and immunity"},
+	"MDCR": {"骨髓增生疾病和功能障碍，低分化肿瘤", "Myeloproliferative diseases, poorly differentiated neoplasms"},
+	"MDCS": {"感染及寄生虫病(全身性或不明确部位的)", "Infectious and parasitic diseases"},
+	"MDCT": {"精神疾病及功能障碍", "Mental diseases"},
+	"MDCU": {"酒精/药物使用及其引起的器质性精神功能障碍", "Alcohol and drug use"},
+	"MDCV": {"创伤、中毒及药物毒性反应", "Injuries, poisoning and toxic effects of drugs"},
+	"MDCW": {"烧伤", "Burns"},
+	"MDCX": {"影响健康因素及其他就医情况", "Factors that influence health"},
+	"MDCY": {"HIV感染疾病及相关操作", "HIV infection"},
+	"MDCZ": {"多发严重创伤", "Multiple severe trauma"},
+}

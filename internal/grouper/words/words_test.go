@@ -112,3 +112,53 @@ func TestEveryReasonIsSaidInBothLanguages(t *testing.T) {
 		}
 	}
 }
+
+func TestAWholeCaseIsToldSectionBySection(t *testing.T) {
+	age, los := 60.0, 8.0
+	c := words.Case{
+		Scheme: "demo_drg", SchemeHash: "0123456789abcdef", Kind: "drg", Sex: 1, AgeYears: &age, LOSDays: &los, Dx: []string{"I63.900", "J96.000"}, Ops: []string{"38.9301"},
+		TotalFee: "23980.50", MDC: "MDCB", ADRG: "BR2", Group: "BR21", Name: "脑缺血，伴严重并发症或合并症", Severity: "MCC", Status: "OK", Weight: "1.6200", Official: "BR25",
+		Names: map[string]string{"BK1": "缺血性卒中静脉溶栓"}, DRG: stroke(t),
+		Settled: []words.Settlement{{Params: "p2025", Tier: "normal", Method: "standard", Weight: "1.6200", Rate: "10000.0000", Coefficient: "1.000000", Standard: "16200.00", CaseStandard: "16200.00", FundDue: "11340.00", Profit: "-7780.50"}},
+	}
+	rows := c.Rows(lang.ZH, words.Options{})
+	var sections []string
+	for _, r := range rows {
+		if len(sections) == 0 || sections[len(sections)-1] != r.Section {
+			sections = append(sections, r.Section)
+		}
+	}
+	if want := []string{words.Outcome, words.Codes, words.Path, words.Neighbour, words.Complication, words.Money}; !slices.Equal(sections, want) {
+		t.Errorf("sections: got %v, want %v", sections, want)
+	}
+	for _, want := range []struct{ step, what, verdict, text string }{
+		{"group", "BR21", words.Yes, "BR21 脑缺血，伴严重并发症或合并症"},
+		{"mdc", "MDCB", words.Info, "MDCB 神经系统疾病及功能障碍"},
+		{"case", "", words.Info, "男，60岁，住院8天"},
+		{"official", "", words.No, "BR25，与本结果不一致"},
+		{"total_fee", "", words.Info, "23,980.50 元"},
+		{"gate", "MDCP、MDCZ、MDCM、MDCN", words.No, "不进入本大类：不满足「主要诊断在本大类诊断表」"},
+		{"tier", "p2025", words.Info, "正常倍率；按支付标准"},
+		{"coefficient", "p2025", words.Info, "1"},
+		{"rate", "p2025", words.Info, "10,000 元"},
+		{"profit_formula", "p2025", words.No, "-7,780.50 元"},
+	} {
+		if !slices.ContainsFunc(rows, func(r words.Row) bool {
+			return r.Step == want.step && r.What == want.what && r.Verdict == want.verdict && r.Text == want.text
+		}) {
+			t.Errorf("no row %v in\n%+v", want, rows)
+		}
+	}
+	if at := slices.IndexFunc(rows, func(r words.Row) bool { return r.What == "BK1" }); at < 0 || rows[at].Name != "缺血性卒中静脉溶栓" {
+		t.Errorf("the neighbour BK1 has no name")
+	}
+}
+
+func TestAWholeCaseInEnglishHoldsNoChinese(t *testing.T) {
+	c := words.Case{Kind: "drg", Sex: 2, Group: "0000", Status: "0000", Reason: "SEX_CONFLICT", MDC: "MDCN", Weight: "1", TotalFee: "1", DRG: stroke(t), Settled: []words.Settlement{{Tier: "high", Method: "item:high", Standard: "1"}}}
+	for _, r := range c.Rows(lang.EN, words.Options{}) {
+		if strings.ContainsFunc(r.Title+r.Name+r.Text+r.Unit, func(c rune) bool { return c > 0x2E7F }) {
+			t.Errorf("%s: got %+v", r.Step, r)
+		}
+	}
+}
