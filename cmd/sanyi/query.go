@@ -35,6 +35,7 @@ type queryFlags struct {
 	by, compare, filters, overlays []string
 	explain, bom, asJSON           bool
 	req                            queries.Request
+	whatIf                         whatIfFlags
 }
 
 func queryCommand() *cobra.Command {
@@ -66,6 +67,7 @@ func queryCommand() *cobra.Command {
 	fl.BoolVar(&f.bom, "bom", false, "csv: begin with the mark by which Excel knows UTF-8")
 	fl.BoolVar(&f.explain, "explain", false, "instead of figures: definitions, statements, tables and files")
 	fl.StringArrayVar(&f.overlays, "overlay", nil, "folder with definitions of the region; again for more")
+	f.whatIf.register(cmd)
 	return cmd
 }
 
@@ -115,16 +117,28 @@ func (f *queryFlags) run(ctx context.Context, stdout io.Writer) (err error) {
 	if f.explain {
 		return f.explainPlan(ctx, stdout, plan, view)
 	}
-	e, err := duckdb.Open(l, set, duckdb.Options{Connections: 1})
+	e, done, err := f.engine(ctx, l, set, view)
 	if err != nil {
 		return err
 	}
-	defer func() { err = first(err, e.Close()) }()
+	defer func() { err = first(err, done()) }()
 	answer, err := plan.Run(ctx, engine.Runner(e))
 	if err != nil {
 		return err
 	}
 	return f.write(stdout, answer, catalog)
+}
+
+// engine answers from the lake, or from what it would be by the flags of a what-if.
+func (f *queryFlags) engine(ctx context.Context, l *lake.Lake, set *schema.Set, view *lake.View) (engine.Engine, func() error, error) {
+	if f.whatIf.asked() {
+		return f.whatIf.open(ctx, l, set, view)
+	}
+	e, err := duckdb.Open(l, set, duckdb.Options{Connections: 1})
+	if err != nil {
+		return nil, nil, err
+	}
+	return e, e.Close, nil
 }
 
 // complete checks and reads the flags that are more than texts.

@@ -101,6 +101,14 @@ type View struct {
 	publication Publication
 	staged      bool
 	pointers    map[string]string // table → metadata location
+	instead     map[string][]DataFile
+}
+
+// With is the same view with other files in the place of some tables: what a question would give if they held that.
+func (v *View) With(tables map[string][]DataFile) *View {
+	out := *v
+	out.instead = tables
+	return &out
 }
 
 // View opens the state of a publication; 0 is the head.
@@ -155,19 +163,19 @@ func (v *View) Snapshot(table string) string { return v.pointers[table] }
 // Files lists the files of a table that may hold rows with from <= event date < to (zero times leave a side open),
 // sorted by month and path. A table that has no data yet has no files. Deliveries are not filled in: see Sources.
 func (v *View) Files(ctx context.Context, table string, from, to time.Time) ([]DataFile, error) {
-	location := v.pointers[table]
-	if location == "" {
-		return nil, nil
-	}
-	p, err := v.lake.plan(ctx, table, location)
-	if err != nil {
-		return nil, err
+	files, replaced := v.instead[table]
+	if location := v.pointers[table]; !replaced && location != "" {
+		p, err := v.lake.plan(ctx, table, location)
+		if err != nil {
+			return nil, err
+		}
+		files = p.files
 	}
 	if from.IsZero() && to.IsZero() {
-		return slices.Clone(p.files), nil
+		return slices.Clone(files), nil
 	}
 	var out []DataFile
-	for _, f := range p.files {
+	for _, f := range files {
 		if f.Month != "" && !monthMeets(f.Month, from, to) {
 			continue
 		}

@@ -22,9 +22,10 @@ import (
 
 // Options of an Engine.
 type Options struct {
-	Threads     int    // 0 = as many as there are processors
-	MemoryLimit string // "2GB"; "" = DuckDB's own, 80 % of the machine
-	Connections int    // statements that run at once; others wait. 0 = 4
+	Threads     int      // 0 = as many as there are processors
+	MemoryLimit string   // "2GB"; "" = DuckDB's own, 80 % of the machine
+	Connections int      // statements that run at once; others wait. 0 = 4
+	Also        []string // folders beside the warehouse that may be read: of a what-if
 }
 
 // Engine answers statements from one lake. It is safe for concurrent use.
@@ -49,6 +50,10 @@ func Open(l *lake.Lake, set *schema.Set, opts Options) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
+	folders := []string{quoteText(l.Warehouse() + "/")}
+	for _, dir := range opts.Also {
+		folders = append(folders, quoteText(dir+"/"))
+	}
 	// The order matters: what is set after lock_configuration is refused, and so is what needs access from outside.
 	settings := []string{
 		fmt.Sprintf("SET threads = %d", opts.Threads),
@@ -60,7 +65,7 @@ func Open(l *lake.Lake, set *schema.Set, opts Options) (*Engine, error) {
 		"SET autoload_known_extensions = false",
 		"SET allow_unsigned_extensions = false",
 		"SET allow_persistent_secrets = false",
-		"SET allowed_directories = [" + quoteText(l.Warehouse()+"/") + "]",
+		"SET allowed_directories = [" + strings.Join(folders, ", ") + "]",
 		"SET enable_external_access = false",
 		"SET lock_configuration = true",
 	}
@@ -131,10 +136,17 @@ func (e *Engine) run(ctx context.Context, v *lake.View, s engine.Statement) (*en
 			return nil, err
 		}
 	}
-	files, err := se.provide(ctx, e.set, v, s.Uses)
+	tables, files, err := relations(ctx, e.set, v, s.Uses)
+	if err != nil {
+		return nil, err
+	}
+	text, inlined := inline(s.SQL, s.Uses, tables)
+	if !inlined {
+		text, err = s.SQL, se.provide(ctx, tables)
+	}
 	var res *engine.Result
 	if err == nil {
-		res, err = se.query(ctx, s.SQL, s.Args, s.MaxRows)
+		res, err = se.query(ctx, text, s.Args, s.MaxRows)
 	}
 	if err != nil {
 		if ctx.Err() != nil { // an interrupted connection is not trusted with another question
