@@ -14,6 +14,7 @@ type Answer struct {
 	Publication int64
 	By          []string     // dimensions in the order asked; each is a column
 	Compare     []Comparison // comparisons in the order asked; each makes base_, change_ and points_
+	Choices     []Choice     // of tables in which several methods stand, which was counted
 	Rows        []Row
 }
 
@@ -55,7 +56,7 @@ type Signal struct {
 
 // answer puts the rows together, in the order of the question: indicator, period, group.
 func (p *Plan) answer(r *result) *Answer {
-	a := &Answer{Publication: r.publication, By: p.req.By, Compare: p.compare}
+	a := &Answer{Publication: r.publication, By: p.req.By, Compare: p.compare, Choices: p.choicesMade()}
 	groups := p.groupsOf(r)
 	byKey := map[string]group{}
 	for _, g := range groups {
@@ -289,7 +290,15 @@ func text(s string) any {
 // MarshalJSON writes the command line contract's shape; a missing value is an explicit null.
 func (a *Answer) MarshalJSON() ([]byte, error) {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, `{"publication":%d,"rows":[`, a.Publication)
+	fmt.Fprintf(&b, `{"publication":%d,`, a.Publication)
+	if len(a.Choices) > 0 {
+		choices, err := json.Marshal(a.Choices)
+		if err != nil {
+			return nil, fmt.Errorf("answer: choices: %w", err)
+		}
+		fmt.Fprintf(&b, `"choices":%s,`, choices)
+	}
+	b.WriteString(`"rows":[`)
 	cols := a.Columns()
 	for i := range a.Rows {
 		if i > 0 {

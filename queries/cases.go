@@ -72,6 +72,7 @@ func (c *Catalog) checkCase(ctx context.Context, bench Bench, x *Indicator, k *C
 	}
 	req := Request{
 		Indicators: []string{x.ID}, Period: k.Ask.Period, Grain: k.Ask.Grain, By: k.Ask.By, Totals: k.Ask.Totals, Where: k.Ask.Where, Compare: k.Ask.Compare, MinCell: k.Ask.MinCell,
+		Choose: k.Ask.Choose,
 	}
 	if k.Ask.Now != "" {
 		now, err := ParseNow(k.Ask.Now)
@@ -136,7 +137,7 @@ func daysOf(t *schema.Table, rows []map[string]any) []map[string]any {
 			continue
 		}
 		seen[org+day] = true
-		out = append(out, map[string]any{"table_name": t.Name, "org_code": org, "stat_date": day, "source": "case", "status": "ARRIVED", "is_expected": false})
+		out = append(out, map[string]any{"table_name": arrivesAs(t), "org_code": org, "stat_date": day, "source": "case", "status": "ARRIVED", "is_expected": false})
 	}
 	return out
 }

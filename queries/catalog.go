@@ -21,10 +21,10 @@ import (
 	"github.com/sanyi-lake/sanyi/schema/expr"
 )
 
-//go:embed measures indicators dialects
+//go:embed measures indicators benchmarks dialects
 var shipped embed.FS
 
-// Shipped is the definitions that the program carries: measures/ and indicators/. An overlay folder has the same
+// Shipped is the definitions that the program carries: measures/, benchmarks/ and indicators/. An overlay folder has the same
 // layout, at its root or below queries/.
 func Shipped() fs.FS { return shipped }
 
@@ -42,13 +42,14 @@ type Catalog struct {
 	set        *schema.Set
 	measures   map[string]*Measure
 	indicators map[string]*Indicator
+	benchmarks map[string]*Benchmark
 	base       *index // of a first layer that is decoded on demand; nil where everything is
 }
 
 // Load reads the definitions of the layers, later ones over earlier ones; redefining an id needs replaces:. All faults
 // are reported, each with its file and line.
 func Load(set *schema.Set, layers ...fs.FS) (*Catalog, error) {
-	c := &Catalog{set: set, measures: map[string]*Measure{}, indicators: map[string]*Indicator{}}
+	c := &Catalog{set: set, measures: map[string]*Measure{}, indicators: map[string]*Indicator{}, benchmarks: map[string]*Benchmark{}}
 	var faults []error
 	for i, layer := range layers {
 		faults = append(faults, c.read(layer, i)...)
@@ -58,7 +59,14 @@ func Load(set *schema.Set, layers ...fs.FS) (*Catalog, error) {
 
 // finish types the measures and links the indicators that were read.
 func (c *Catalog) finish(faults []error) (*Catalog, error) {
+	for _, b := range c.Benchmarks() {
+		faults = append(faults, b.prepare(c))
+	}
 	for _, m := range c.Measures() {
+		if err := c.benchmarked(m); err != nil {
+			faults = append(faults, err)
+			continue
+		}
 		faults = append(faults, m.prepare(c.set))
 	}
 	for _, x := range c.Indicators() {
@@ -94,18 +102,21 @@ func (c *Catalog) Measure(id string) (*Measure, bool) {
 
 // Definition is a text that figures are made by, with its hash.
 type Definition struct {
-	Kind string `json:"kind"` // measure or indicator
+	Kind string `json:"kind"` // measure, benchmark or indicator
 	ID   string `json:"id"`
 	Hash string `json:"hash"`
 	File string `json:"file"`
 	Text string `json:"-"`
 }
 
-// Definitions lists every measure and indicator with its text, for the publication that freezes them.
+// Definitions lists every measure, benchmark and indicator with its text, for the publication that freezes them.
 func (c *Catalog) Definitions() []Definition {
 	var out []Definition
 	for _, m := range c.Measures() {
 		out = append(out, definition("measure", m.ID, m.At, m.Text))
+	}
+	for _, b := range c.Benchmarks() {
+		out = append(out, definition("benchmark", b.ID, b.At, b.Text))
 	}
 	for _, x := range c.Indicators() {
 		out = append(out, definition("indicator", x.ID, x.At, x.Text))
@@ -208,6 +219,17 @@ func (c *Catalog) read(layer fs.FS, level int) []error {
 			if note("measure", m.ID, file, m.At.Line, m.Replaces, known && level > 0) {
 				c.measures[m.ID] = m
 			}
+		}
+	}
+	for _, file := range yamlFiles(layer, "benchmarks") {
+		b, err := decodeBenchmark(layer, file)
+		if err != nil {
+			faults = append(faults, err)
+			continue
+		}
+		known := c.benchmarks[b.ID] != nil || c.base != nil && c.base.benchmarks[b.ID] != ""
+		if note("benchmark", b.ID, file, b.At.Line, b.Replaces, known && level > 0) {
+			c.benchmarks[b.ID] = b
 		}
 	}
 	for _, file := range yamlFiles(layer, "indicators") {

@@ -61,7 +61,7 @@ func (w *writer) lastDelivered() {
 	s := w.scan
 	by := w.idents("base", s.stock)
 	body := "SELECT\n    " + w.slotExpr() + " AS slot,\n    " + strings.Join(by, ",\n    ") + ",\n    max(" + w.col("base", s.time) + ") AS last_time\n" +
-		w.from() + "\nWHERE " + strings.Join(w.rangeOf(), "\n    AND ") + "\nGROUP BY " + ordinals(1+len(by))
+		w.from() + "\nWHERE " + strings.Join(append(w.rangeOf(), w.chosen("base", s.table)...), "\n    AND ") + "\nGROUP BY " + ordinals(1+len(by))
 	w.cte("last_delivered", "the last day of each period that each owner delivered", body)
 }
 
@@ -120,11 +120,12 @@ func (w *writer) lookUp(x *exists) {
 			return w.col(c.Qualifier, c.Name)
 		}))
 	}
+	on = append(on, w.chosen(alias, table)...)
 	keys := w.idents("base", s.table.Key)
 	if !w.plan.req.Now.IsZero() && table != nil && table.EventDate != "" {
 		on = append(on, w.before(alias, table.EventDate, table.Clock, w.plan.now))
 	}
-	conds := w.span()
+	conds := append(w.span(), w.chosen("base", s.table)...)
 	for _, n := range conjuncts(m.where) { // only rows that can count are looked up
 		if own := !names(n, asOf); own && !slices.ContainsFunc(expr.Columns(n), func(c *expr.Column) bool { return c.Qualifier != "" || m.Workdays != nil && c.Name == m.Workdays.As }) {
 			conds = append(conds, w.condition(n, m, w.inner(m)))

@@ -124,6 +124,9 @@ func (w *writer) counted(common []expr.Node) {
 	for _, j := range s.joins {
 		text.WriteString(w.joinText(j))
 	}
+	for _, b := range s.benchmarks {
+		text.WriteString(w.benchmarkJoin(b))
+	}
 	if s.work != nil {
 		text.WriteString("\nLEFT JOIN workday\n    ON workday.after_date = " + w.dayOf("base", s.work.After) + "\n    AND workday.through_date = " + w.dayOf("base", s.work.Through))
 	}
@@ -134,6 +137,7 @@ func (w *writer) counted(common []expr.Node) {
 		}
 	}
 	conds := slices.DeleteFunc(w.rangeOf(), func(c string) bool { return c == "1 = 1" })
+	conds = append(conds, w.chosen("base", s.table)...)
 	conds = append(conds, w.filters()...)
 	for _, n := range common {
 		conds = append(conds, w.condition(n, s.leaves[0].measure, w.inner(s.leaves[0].measure)))
@@ -185,6 +189,7 @@ func (w *writer) joinText(j *joined) string {
 	for _, o := range j.on {
 		on = append(on, w.col(j.alias, o.that)+" = "+w.col("base", o.this))
 	}
+	on = append(on, w.chosen(j.alias, j.table)...)
 	text := "\nLEFT JOIN " + name + "\n    ON " + strings.Join(on, "\n    AND ")
 	if _, dated := j.table.Column("valid_from"); !dated || j.table.Kind != schema.Dim {
 		return text

@@ -15,10 +15,11 @@ const deliveries = "delivery_day"
 // (domain/clarifications 5).
 func (p *Plan) arrivalOf(q *question, m *Measure) error {
 	t, ok := p.catalog.set.Table(deliveries)
-	if !ok || q.arrivals[m.From] != nil || m.From == deliveries {
+	of := arrivesAs(m.table)
+	if !ok || q.arrivals[of] != nil || of == deliveries {
 		return nil
 	}
-	a := &arrival{table: m.From, byDay: m.TimeKind != Open && m.TimeKind != Version}
+	a := &arrival{table: of, byDay: m.TimeKind != Open && m.TimeKind != Version}
 	s := &scan{table: t, kind: Event, time: "stat_date", view: q.viewpoint}
 	var key strings.Builder
 	key.WriteString(deliveries)
@@ -48,7 +49,7 @@ func (p *Plan) arrivalOf(q *question, m *Measure) error {
 		p.scans = append(p.scans, s)
 	}
 	leafFor := func(what, where string) *leaf {
-		id := what + "_" + m.From
+		id := what + "_" + of
 		for _, l := range s.leaves {
 			if l.measure.ID == id {
 				return l
@@ -58,11 +59,11 @@ func (p *Plan) arrivalOf(q *question, m *Measure) error {
 		s.leaves = append(s.leaves, l)
 		return l
 	}
-	table := "table_name = '" + m.From + "'"
+	table := "table_name = '" + of + "'"
 	a.came = leafFor("came", table+" and status = 'ARRIVED'")
 	a.expected = leafFor("expected", table+" and is_expected")
 	a.arrived = leafFor("arrived", table+" and is_expected and status = 'ARRIVED'")
-	q.arrivals[m.From] = a
+	q.arrivals[of] = a
 	return nil
 }
 

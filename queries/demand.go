@@ -18,7 +18,7 @@ func LoadFor(set *schema.Set, ids []string, layers ...fs.FS) (*Catalog, error) {
 	if len(layers) == 0 {
 		return Load(set)
 	}
-	c := &Catalog{set: set, measures: map[string]*Measure{}, indicators: map[string]*Indicator{}, base: indexOf(layers[0])}
+	c := &Catalog{set: set, measures: map[string]*Measure{}, indicators: map[string]*Indicator{}, benchmarks: map[string]*Benchmark{}, base: indexOf(layers[0])}
 	var faults []error
 	for i, layer := range layers[1:] {
 		faults = append(faults, c.read(layer, i+1)...)
@@ -68,6 +68,18 @@ func LoadFor(set *schema.Set, ids []string, layers ...fs.FS) (*Catalog, error) {
 			todo = append(todo, namesIn(x)...)
 		}
 	}
+	for _, m := range c.Measures() {
+		for _, id := range m.Benchmark {
+			if file, ok := c.base.benchmarks[id]; ok && c.benchmarks[id] == nil {
+				b, err := decodeBenchmark(layers[0], file)
+				if err != nil {
+					faults = append(faults, err)
+					continue
+				}
+				c.benchmarks[id] = b
+			}
+		}
+	}
 	return c.finish(faults)
 }
 
@@ -88,15 +100,18 @@ var word = regexp.MustCompile(`[A-Za-z_][A-Za-z0-9_]*`)
 
 // index says in which file of a layer a definition stands, from file names and the lines that begin a measure.
 type index struct {
-	measures, indicators map[string]string
+	measures, indicators, benchmarks map[string]string
 }
 
 var measureLine = regexp.MustCompile(`(?m)^ *- id: *([A-Za-z0-9_]+)`)
 
 func indexOf(layer fs.FS) *index {
-	ix := &index{measures: map[string]string{}, indicators: map[string]string{}}
+	ix := &index{measures: map[string]string{}, indicators: map[string]string{}, benchmarks: map[string]string{}}
 	for _, file := range yamlFiles(layer, "indicators") {
 		ix.indicators[strings.TrimSuffix(path.Base(file), ".yaml")] = file
+	}
+	for _, file := range yamlFiles(layer, "benchmarks") {
+		ix.benchmarks[strings.TrimSuffix(path.Base(file), ".yaml")] = file
 	}
 	for _, file := range yamlFiles(layer, "measures") {
 		raw, err := fs.ReadFile(layer, file)

@@ -19,7 +19,7 @@ func (c *Catalog) Document(w io.Writer) error {
 		"%d indicators over %d measures, with %d worked cases that `sanyi check` runs. An indicator is one file of `queries/indicators`, a measure one entry of `queries/measures`.\n\n", len(xs), len(c.Measures()), cases, len(xs), len(c.Measures()), cases)
 	b.WriteString("Shares are parts times the scale; sums are divided last. Viewpoint says whose region counts: care (where it was given), insured, residence.\n\n")
 	for _, room := range []struct{ dir, title string }{
-		{"hospital", "医疗 Hospital"}, {"insurance", "医保 Insurance"}, {"drug", "医药 Drugs and supplies"}, {"publichealth", "公卫/基层 Public health and primary care"}, {"platform", "平台 Platform"},
+		{"hospital", "医疗 Hospital"}, {"insurance", "医保 Insurance"}, {"grouping", "分组与支付 DRG/DIP grouping and payment"}, {"drug", "医药 Drugs and supplies"}, {"publichealth", "公卫/基层 Public health and primary care"}, {"platform", "平台 Platform"},
 	} {
 		fmt.Fprintf(&b, "## %s\n\n| ID | 名称 | Name | = | 单位 Unit | 视角 Viewpoint | 维度 Dimensions | 算例 Cases |\n|---|---|---|---|---|---|---|---|\n", room.title)
 		for _, x := range xs {
@@ -27,6 +27,14 @@ func (c *Catalog) Document(w io.Writer) error {
 				continue
 			}
 			fmt.Fprintf(&b, "| %s | %s | %s | `%s` | %s | %s | %s | %d |\n", x.ID, x.Title.ZH, x.Title.EN, x.Formula(), x.Unit, x.Viewpoint, strings.Join(x.Dimensions, ", "), len(x.Cases))
+		}
+		b.WriteByte('\n')
+	}
+	if len(c.Benchmarks()) > 0 {
+		b.WriteString("## 标杆 Benchmarks\n\nWhat rows that are alike come to over the whole region in the same period, whoever asks: one file of `queries/benchmarks`, whose threshold a region may replace.\n\n" +
+			"| ID | 名称 Name | 定义 Definition |\n|---|---|---|\n")
+		for _, x := range c.Benchmarks() {
+			fmt.Fprintf(&b, "| %s | %s | `%s` |\n", x.ID, x.Title.ZH+" "+x.Title.EN, strings.ReplaceAll(x.Sentence(), "|", "\\|"))
 		}
 		b.WriteByte('\n')
 	}

@@ -157,7 +157,7 @@ func (a *asker) cellOf(leafName string, w Window, g group) (cell, bool) {
 
 // delivered reports whether anything of a measure's table came for a window and group.
 func (a *asker) delivered(m *Measure, w Window, g group) bool {
-	arr := a.question.arrivals[m.From]
+	arr := a.question.arrivals[arrivesAs(m.table)]
 	if arr == nil {
 		return false
 	}

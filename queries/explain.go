@@ -16,6 +16,7 @@ type Explanation struct {
 	Publication int64                `json:"publication"`
 	Now         string               `json:"now"`
 	Scope       string               `json:"scope"`
+	Choices     []Choice             `json:"choices,omitempty"` // of tables in which several methods stand, which was counted
 }
 
 // Explained is one indicator's definition in words.
@@ -30,6 +31,7 @@ type Explained struct {
 	Viewpoint   string            `json:"viewpoint"`
 	Formula     string            `json:"formula"`
 	Measures    map[string]string `json:"measures"` // id → aggregate, table and filter
+	Benchmarks  map[string]string `json:"benchmarks,omitempty"`
 	Comparisons []string          `json:"comparisons,omitempty"`
 }
 
@@ -50,7 +52,7 @@ type ExplainedUses struct {
 
 // Explain tells how the plan computes. Files are for the caller to fill in: this package knows tables only.
 func (p *Plan) Explain() *Explanation {
-	e := &Explanation{Publication: p.req.Publication, Now: p.now.Format("2006-01-02 15:04:05"), Scope: p.scope.String()}
+	e := &Explanation{Publication: p.req.Publication, Now: p.now.Format("2006-01-02 15:04:05"), Scope: p.scope.String(), Choices: p.choicesMade()}
 	seen := map[string]bool{}
 	note := func(d Definition) {
 		if !seen[d.Kind+d.ID] {
@@ -72,6 +74,13 @@ func (p *Plan) Explain() *Explanation {
 		for _, m := range p.catalog.MeasuresOf(x) {
 			out.Measures[m.ID] = m.Sentence()
 			note(definition("measure", m.ID, m.At, m.Text))
+		}
+		for _, b := range p.catalog.benchmarksOf(x) {
+			if out.Benchmarks == nil {
+				out.Benchmarks = map[string]string{}
+			}
+			out.Benchmarks[b.ID] = b.Sentence()
+			note(definition("benchmark", b.ID, b.At, b.Text))
 		}
 		e.Indicators = append(e.Indicators, out)
 	}
@@ -130,6 +139,15 @@ func (m *Measure) Sentence() string {
 	if m.SeenAgain != nil {
 		out.WriteString(", seen again where " + m.SeenAgain.When)
 	}
+	for _, alias := range sortedKeys(m.Exists) {
+		fmt.Fprintf(&out, ", for which %s has one on %s", m.Exists[alias].Table, m.Exists[alias].On)
+		if m.Exists[alias].When != "" {
+			out.WriteString(" where " + m.Exists[alias].When)
+		}
+	}
+	for _, alias := range sortedKeys(m.Benchmark) {
+		fmt.Fprintf(&out, ", %s is the benchmark %s of the row's group", alias, m.Benchmark[alias])
+	}
 	for _, alias := range sortedKeys(m.Join) {
 		fmt.Fprintf(&out, ", %s is %s on %s in the version of the day", alias, m.Join[alias].Table, m.Join[alias].On)
 	}
@@ -156,11 +174,17 @@ func (e *Explanation) Write(w io.Writer) error {
 		for _, id := range sortedKeys(x.Measures) {
 			fmt.Fprintf(&b, "    %s = %s\n", id, x.Measures[id])
 		}
+		for _, id := range sortedKeys(x.Benchmarks) {
+			fmt.Fprintf(&b, "    benchmark %s = %s\n", id, x.Benchmarks[id])
+		}
 		for _, c := range x.Comparisons {
 			fmt.Fprintf(&b, "  compared: %s\n", c)
 		}
 	}
 	fmt.Fprintf(&b, "publication %d, asked at %s, scope: %s\n", e.Publication, e.Now, e.Scope)
+	for _, c := range e.Choices {
+		fmt.Fprintf(&b, "%s: rows where %s\n", c.Name, c.How)
+	}
 	for i, s := range e.Statements {
 		fmt.Fprintf(&b, "\n-- statement %d, parameters %v\n%s\n", i+1, s.Parameters, s.SQL)
 		for _, t := range s.Tables {

@@ -71,6 +71,7 @@ type Ask struct {
 	Compare []string            `yaml:"compare"`
 	Now     string              `yaml:"now"`
 	MinCell int                 `yaml:"min_cell"`
+	Choose  map[string]string   `yaml:"choose"`
 }
 
 // scale is the factor between the quotient and the figure.

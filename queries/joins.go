@@ -36,6 +36,11 @@ func (p *Plan) link(s *scan) error {
 				s.aliasOf(m, c.Qualifier).use(c.Name)
 			}
 		}
+		for _, alias := range sortedKeys(m.benchmarks) {
+			if err := s.addBenchmark(p, m.benchmarks[alias]); err != nil {
+				return err
+			}
+		}
 		if m.SeenAgain != nil {
 			s.addExists(&exists{alias: "seen_" + m.ID, measure: m, self: true})
 		}
@@ -103,6 +108,9 @@ func (s *scan) join(t *schema.Table, on []onPair, want string) *joined {
 
 // aliasOf is the scan's join behind an alias of a measure.
 func (s *scan) aliasOf(m *Measure, alias string) *joined {
+	if b := m.benchmarks[alias]; b != nil {
+		return &joined{alias: b.alias()}
+	}
 	j := m.Join[alias]
 	for _, have := range s.joins {
 		if have.table.Name == j.Table && len(have.on) > 0 {

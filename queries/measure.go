@@ -43,16 +43,18 @@ type Measure struct {
 	Join       map[string]*Join   `yaml:"join"`       // alias → table whose columns this measure names
 	Exists     map[string]*Exists `yaml:"exists"`     // alias → rows that must be there
 	SeenAgain  *SeenAgain         `yaml:"seen_again"` // the same person comes back
+	Benchmark  map[string]string  `yaml:"benchmark"`  // alias → benchmark whose figures of the row's group this measure names
 	Workdays   *Workdays          `yaml:"workdays"`
 	StockAtEnd *StockAtEnd        `yaml:"stock_at_end"`
 	Replaces   string             `yaml:"replaces"` // why this takes the place of a definition of a lower layer
 
-	At        expr.Pos  `yaml:"-"` // where it was read
-	Text      string    `yaml:"-"`
-	aggregate expr.Node // parsed, with refunds
-	where     expr.Node // nil = every row
-	table     *schema.Table
-	today     bool // a text says current_date
+	At         expr.Pos  `yaml:"-"` // where it was read
+	Text       string    `yaml:"-"`
+	aggregate  expr.Node // parsed, with refunds
+	where      expr.Node // nil = every row
+	benchmarks map[string]*Benchmark
+	table      *schema.Table
+	today      bool // a text says current_date
 }
 
 // Join names another table. A dimension with versions is joined in the version that held at the measure's time.
@@ -66,6 +68,7 @@ type Exists struct {
 	Table       string `yaml:"table"`
 	On          string `yaml:"on"`           // column of both tables, or "this = that"
 	When        string `yaml:"when"`         // further condition; the other row's columns carry the alias
+	WindowDays  int    `yaml:"window_days"`  // how long it takes until the answer stands, where the other row comes later
 	LooksAcross string `yaml:"looks_across"` // "person": the look-up sees rows outside the Scope
 	when        expr.Node
 }
@@ -107,10 +110,14 @@ func (m *Measure) counts() bool {
 
 // provisionalDays is how long after a period its figure may still change by the measure's own definition.
 func (m *Measure) provisionalDays() int {
+	days := 0
 	if m.SeenAgain != nil {
-		return m.SeenAgain.WindowDays
+		days = m.SeenAgain.WindowDays
 	}
-	return 0
+	for _, x := range m.Exists {
+		days = max(days, x.WindowDays)
+	}
+	return days
 }
 
 // prepare parses and types a measure against the contracts.
@@ -305,7 +312,14 @@ func (m *Measure) resolver(set *schema.Set) (expr.Resolver, error) {
 		}
 		tables[alias] = t
 	}
-	return columnsOf(tables, m.Workdays), nil
+	own := columnsOf(tables, m.Workdays)
+	return func(qualifier, name string) (expr.Type, bool) {
+		if b := m.benchmarks[qualifier]; b != nil {
+			typ, ok := b.types[name]
+			return typ, ok
+		}
+		return own(qualifier, name)
+	}, nil
 }
 
 func (j *Join) sides() (this, that string) { return bothSides(j.On) }

@@ -80,6 +80,8 @@ type scan struct {
 	exists  []*exists
 	work    *Workdays
 	windows []Window
+
+	benchmarks []*benchmarkLink
 }
 
 // dim is a resolved dimension of a scan; at is its place in the request.

@@ -19,6 +19,9 @@ func (p *Plan) ask(x *Indicator) (*question, error) {
 		}
 		q.viewpoint = v
 	}
+	if err := p.choose(x); err != nil {
+		return nil, err
+	}
 	for _, cmp := range p.compare {
 		if cmp.perDay && (x.denominator != nil || x.Model != nil || !p.adds(x)) {
 			return nil, fault.New(fault.Usage, "comparison %s: %s is not a sum; a figure per calendar day means nothing", cmp.Name, x.ID)
@@ -159,7 +162,7 @@ func (p *Plan) leafOf(q *question, m *Measure, w Window, all []*Measure, peak bo
 		return fault.New(fault.Usage, "measure %s: table %s has no date; ask without a period", m.ID, m.From)
 	}
 	addWindow(l.scan, w)
-	if a := q.arrivals[m.From]; a != nil {
+	if a := q.arrivals[arrivesAs(m.table)]; a != nil {
 		addWindow(a.came.scan, deliveryWindow(w))
 		addWindow(a.came.scan, a.presence(w))
 	}

@@ -43,6 +43,9 @@ func (w *writer) statement() (string, error) {
 	if s.work != nil {
 		w.workdays()
 	}
+	for _, b := range s.benchmarks {
+		w.benchmark(b)
+	}
 	common := w.common()
 	w.counted(common)
 	body := w.aggregates(common)
