@@ -21,6 +21,7 @@ type longAnswer struct {
 	publication int64
 	by, compare []string
 	columns     map[string]column
+	meta        map[string]string // of the Arrow schema
 }
 
 // column holds one of the slices; the others are nil.
@@ -37,8 +38,8 @@ func readLong(r io.Reader) (*longAnswer, error) {
 		return nil, remote(502, fault.Unavailable, "the service's answer is not an Arrow stream")
 	}
 	defer stream.Release()
-	out := &longAnswer{columns: map[string]column{}}
 	meta := stream.Schema().Metadata()
+	out := &longAnswer{columns: map[string]column{}, meta: meta.ToMap()}
 	list := func(key string) []string {
 		if v, _ := meta.GetValue(key); v != "" {
 			return strings.Split(v, ",")

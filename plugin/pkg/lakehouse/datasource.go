@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -114,6 +115,17 @@ func (s *Source) query(ctx context.Context, req *backend.QueryDataRequest, q bac
 			response = backend.ErrDataResponseWithSource(backend.StatusInternal, backend.ErrorSourcePlugin, "the plugin panicked; its log tells more")
 		}
 	}()
+	if kindOf(q.JSON) == KindCase {
+		frame, err := s.cases(ctx, req, q)
+		if err != nil {
+			return failed(err)
+		}
+		if frame == nil {
+			return backend.DataResponse{}
+		}
+		frame.RefID = q.RefID
+		return backend.DataResponse{Frames: []*data.Frame{frame}}
+	}
 	model, err := parseQuery(q.JSON)
 	if err != nil {
 		return failed(err)
@@ -194,14 +206,20 @@ func (s *Source) serveCatalog(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, c)
 }
 
-// serveValues lists the values that a dimension of an indicator took in a period: /values?indicator=&dimension=&period=.
+// serveValues lists the values that a dimension of an indicator took: /values?indicator=&dimension=, and &period= as on
+// the command line, or &from=&to= in milliseconds; without either, in the last 90 days.
 func (s *Source) serveValues(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	ask := &api.Request{Indicators: []string{query.Get("indicator")}, By: []string{query.Get("dimension")}, Grain: "total", Period: query.Get("period"), Names: true, Limit: 1000}
 	if ask.Period == "" {
-		now := s.now()
-		from := now.AddDate(0, 0, -90)
-		ask.From, ask.To = &from, &now
+		to := s.now()
+		from := to.AddDate(0, 0, -90)
+		first, err1 := strconv.ParseInt(query.Get("from"), 10, 64)
+		last, err2 := strconv.ParseInt(query.Get("to"), 10, 64)
+		if err1 == nil && err2 == nil {
+			from, to = time.UnixMilli(first), time.UnixMilli(last)
+		}
+		ask.From, ask.To = &from, &to
 	}
 	long, err := s.client.ask(r.Context(), ask, callerOf(backend.PluginConfigFromContext(r.Context())))
 	if err != nil {

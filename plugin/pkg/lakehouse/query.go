@@ -15,8 +15,8 @@ import (
 	"github.com/sanyi-lake/sanyi/internal/serve/api"
 )
 
-// Query is what a panel keeps; src/types.ts has the same shape. Kind tells the members of the union apart; there is one
-// so far.
+// Query is what a panel of indicators keeps; src/types.ts has the same shape. Kind tells the members of the union
+// apart; CaseQuery is the other one.
 type Query struct {
 	Kind       string              `json:"kind"`
 	Version    int                 `json:"version"`
@@ -26,6 +26,7 @@ type Query struct {
 	Compare    []string            `json:"compare"`
 	Where      map[string][]string `json:"where"`
 	Totals     bool                `json:"totals"`
+	Choose     map[string]string   `json:"choose"`    // of several methods the one that counts: {"scheme": ID}, {"params": ID}
 	Viewpoint  string              `json:"viewpoint"` // care, insured, residence; "" = the indicator's own
 	Period     Period              `json:"period"`
 	Format     string              `json:"format"`   // time_series or table
@@ -96,6 +97,14 @@ func (q *Query) request(panel backend.TimeRange, wall time.Time, zone *time.Loca
 	for dim, values := range q.Where {
 		if values = slices.DeleteFunc(slices.Clone(values), func(v string) bool { return v == "" }); len(values) > 0 {
 			r.Where[dim] = values
+		}
+	}
+	for name, id := range q.Choose {
+		if id != "" {
+			if r.Choose == nil {
+				r.Choose = map[string]string{}
+			}
+			r.Choose[name] = id
 		}
 	}
 	from, to := panel.From.In(zone), endOf(panel.To.In(zone))
