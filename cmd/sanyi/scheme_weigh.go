@@ -18,11 +18,13 @@ import (
 	"github.com/shopspring/decimal"
 	"github.com/spf13/cobra"
 
+	"github.com/sanyi-lake/sanyi/ingest/cases"
 	"github.com/sanyi-lake/sanyi/internal/fault"
 	"github.com/sanyi-lake/sanyi/internal/grouper/dip"
 	"github.com/sanyi-lake/sanyi/internal/grouper/drg"
 	"github.com/sanyi-lake/sanyi/internal/grouper/stream"
 	"github.com/sanyi-lake/sanyi/internal/grouper/weigh"
+	"github.com/sanyi-lake/sanyi/internal/lake"
 	"github.com/sanyi-lake/sanyi/internal/lang"
 )
 
@@ -35,12 +37,14 @@ type weighFlags struct {
 	rates  string
 	report string
 	show   bool
+	lake   lakeFlags
+	of     cases.WeighRequest
 }
 
 func schemeWeighCommand() *cobra.Command {
 	var f weighFlags
 	cmd := &cobra.Command{
-		Use: "weigh --params FILE --cases FILE", Args: cobra.NoArgs,
+		Use: "weigh --params FILE --lake LAKE|--cases FILE", Args: cobra.NoArgs,
 		Short: lang.Pick("由已分组病例测算权重（分值）、费率、系数，并评价分组效能", "weights (scores), rates and coefficients from grouped cases, and how well the grouping explains cost"),
 		Long: lang.Pick("", `Reads grouped cases (NDJSON, one a line) and a parameter file; docs/weights.md describes both.
   in    {id, year or discharge_date, org, level, insurance, group (or drg, dip), adrg, status, total_fee, los_days, parts{medical, nursing, tech, drug_material, admin}}
@@ -49,6 +53,7 @@ func schemeWeighCommand() *cobra.Command {
         --report everything: what became of every case, RIV and CV before and after trimming, each group
 The order of the cases changes nothing in what is written.`),
 		Example: `  sanyi scheme weigh --show-national > weigh.yaml
+  sanyi scheme weigh --params weigh.yaml --lake LAKE --from 2022-01-01 --to 2025-01-01 --out weights.csv --rates rates.yaml
   sanyi scheme weigh --params weigh.yaml --cases grouped.ndjson --out weights.csv --rates rates.yaml --report report.json
   cat rules.yaml rates.yaml > suzhou_2026.yaml && sanyi settle --params suzhou_2026.yaml --weights weights.csv --by org grouped.ndjson`,
 		RunE: f.run,
@@ -56,6 +61,10 @@ The order of the cases changes nothing in what is written.`),
 	f.register(cmd, true)
 	flags := cmd.Flags()
 	flags.StringArrayVar(&f.cases, "cases", nil, lang.Pick("已分组病例（NDJSON，可多个；- 为标准输入）", "grouped cases (NDJSON, repeatable; - is the standard input)"))
+	flags.StringVar(&f.lake.dir, "lake", "", lang.Pick("取湖内已分组病例", "in place of --cases: the grouped cases of this lake (--scheme: by this scheme of its grouping.yaml)"))
+	flags.StringVar(&f.of.From, "from", "", lang.Pick("出院起始日", "with --lake: first day of discharge"))
+	flags.StringVar(&f.of.To, "to", "", lang.Pick("出院截止日的次日", "with --lake: the day after the last one"))
+	flags.Int64Var(&f.of.Publication, "as-of", 0, lang.Pick("以哪次发布为准", "with --lake: as of which publication"))
 	flags.StringVar(&f.params, "params", "", lang.Pick("参数文件（YAML）", "parameter file (YAML)"))
 	flags.StringVar(&f.expert, "expert", "", lang.Pick("专家调整（CSV：group,rw,flags）", "adjustments of experts (CSV: group,rw,flags)"))
 	flags.StringVar(&f.out, "out", "-", lang.Pick("支付表（CSV）", "payment table (CSV)"))
@@ -70,8 +79,20 @@ func (f *weighFlags) run(cmd *cobra.Command, _ []string) error {
 		_, err := io.WriteString(cmd.OutOrStdout(), weigh.NationalYAML())
 		return err
 	}
-	if f.params == "" || len(f.cases) == 0 {
-		return fault.New(fault.Usage, "--params and --cases are wanted (--show-national prints parameters to start from)")
+	if f.params == "" || (len(f.cases) == 0) != cmd.Flags().Changed("lake") {
+		return fault.New(fault.Usage, "--params is wanted, and --cases or --lake (--show-national prints parameters to start from)")
+	}
+	if cmd.Flags().Changed("lake") {
+		if len(f.schemes) > 0 {
+			f.of.Scheme = f.schemes[0]
+		}
+		return f.lake.with(cmd.Context(), func(l *lake.Lake) error {
+			set, err := f.lake.contracts(l)
+			if err != nil {
+				return err
+			}
+			return f.weigh(cmd, cases.Weighed(cmd.Context(), l, set, f.of))
+		})
 	}
 	var using *stream.Scheme
 	if len(f.schemes) > 0 {
@@ -85,7 +106,7 @@ func (f *weighFlags) run(cmd *cobra.Command, _ []string) error {
 }
 
 // weigh works out and writes everything from cases of any origin.
-func (f *weighFlags) weigh(cmd *cobra.Command, cases iter.Seq2[weigh.Case, error]) error {
+func (f *weighFlags) weigh(cmd *cobra.Command, from iter.Seq2[weigh.Case, error]) error {
 	data, err := os.ReadFile(f.params)
 	if err != nil {
 		return fault.Wrap(fault.NotFound, err)
@@ -106,7 +127,7 @@ func (f *weighFlags) weigh(cmd *cobra.Command, cases iter.Seq2[weigh.Case, error
 			return err
 		}
 	}
-	r, err := weigh.Weigh(p, cases, experts)
+	r, err := weigh.Weigh(p, from, experts)
 	if err != nil {
 		return err
 	}
