@@ -37,7 +37,7 @@ type plan struct {
 	relaxed  bool
 	today    string
 	findings []finding
-	rec      string // CREATE TEMP TABLE rec: one row a record
+	rec      string // CREATE TABLE rec: one row a record
 	main     []tablePlan
 	kids     []tablePlan
 	raw      []*sourceColumn // columns that children need
@@ -55,7 +55,9 @@ type tablePlan struct {
 	create func(live []int) string // children: how the temp table is made of those branches
 	probe  string                  // children: which branches have any row; "" where there is one
 	values []string                // contract columns that rec (or the child's table) holds
+	absent map[string]string       // of values: those that the source cannot fill, with their SQL type; rec does not hold them
 	pick   map[string]string       // how a value is taken from the levels, where not by its name: discard_value
+	hash   string                  // column of rec that holds the hash of values; "" = there is none
 	err    string                  // column that lists the errors
 	warn   string
 	on     string // column that says whether the record has a row of this table
@@ -68,6 +70,37 @@ func (tp *tablePlan) taken(column string) string {
 		return text + " AS " + name
 	}
 	return name
+}
+
+// ref spells a value of a row of table from, null where the source cannot fill it.
+func (tp *tablePlan) ref(from, column string) string {
+	if typ, ok := tp.absent[column]; ok {
+		return "CAST(NULL AS " + typ + ")"
+	}
+	if from != "" {
+		from += "."
+	}
+	return from + ident(tp.prefix+column)
+}
+
+// refs are all values of a row.
+func (tp *tablePlan) refs(from string) []string {
+	out := make([]string, len(tp.values))
+	for i, v := range tp.values {
+		out[i] = tp.ref(from, v)
+	}
+	return out
+}
+
+// held are the columns that rec (or the child's table) has.
+func (tp *tablePlan) held() []string {
+	return slices.DeleteFunc(slices.Clone(tp.values), func(v string) bool { return !tp.holds(v) })
+}
+
+// holds says that rec (or the child's table) has the column.
+func (tp *tablePlan) holds(column string) bool {
+	_, absent := tp.absent[column]
+	return slices.Contains(tp.values, column) && !absent
 }
 
 // compile makes the SQL of a source. today is the day of loading, which current_date means in a check.
@@ -285,7 +318,7 @@ func (p *plan) compileRecord() error {
 		keep = append(keep, c.sql)
 	}
 	var levels layers
-	var noRow []string
+	var noRow, hashes []string
 	for i := range s.Tables {
 		t := &s.Tables[i]
 		if t.Each != nil {
@@ -311,9 +344,11 @@ func (p *plan) compileRecord() error {
 			return err
 		}
 		keep = append(keep, tp.on, tp.err, tp.warn)
-		for _, v := range tp.values {
+		for _, v := range tp.held() {
 			keep = append(keep, tp.taken(v))
 		}
+		tp.hash = tp.prefix + "_hash"
+		hashes = append(hashes, "hash("+strings.Join(tp.refs(""), ", ")+") AS "+tp.hash)
 		noRow = append(noRow, tp.on)
 		p.main = append(p.main, tp)
 	}
@@ -345,8 +380,8 @@ func (p *plan) compileRecord() error {
 		bad = append(bad, tp.err+" IS NOT NULL")
 	}
 	p.rec = fmt.Sprintf(
-		"CREATE OR REPLACE TEMP TABLE rec AS\nSELECT *, coalesce(%s, FALSE) AS _bad, CAST(NULL AS TINYINT) AS _dup, NOT (%s) AS _norow FROM (\nSELECT %s\nFROM (%s))",
-		strings.Join(bad, " OR "), strings.Join(noRow, " OR "), strings.Join(keep, ", "), body)
+		"CREATE OR REPLACE TABLE rec AS\nSELECT *, coalesce(%s, FALSE) AS _bad, CAST(NULL AS TINYINT) AS _dup, NOT (%s) AS _norow, %s FROM (\nSELECT %s\nFROM (%s))",
+		strings.Join(bad, " OR "), strings.Join(noRow, " OR "), strings.Join(hashes, ", "), strings.Join(keep, ", "), body)
 	return nil
 }
 
@@ -461,7 +496,7 @@ func (p *plan) rows(tp *tablePlan, l *layers) error {
 	}
 	given := map[string]int{}
 	discarded := map[string][]string{} // column → conditions under which its value is dropped
-	tp.pick = map[string]string{}
+	tp.pick, tp.absent = map[string]string{}, map[string]string{}
 	for j, a := range t.Columns {
 		given[a.Column] = j
 	}
@@ -473,6 +508,9 @@ func (p *plan) rows(tp *tablePlan, l *layers) error {
 			if usedByChecks(c, col.Name) || slices.Contains(c.Key, col.Name) {
 				l.add(0, fmt.Sprintf("CAST(NULL AS %s) AS %s", col.Type.SQL(), name))
 				tp.values = append(tp.values, col.Name)
+				if !slices.Contains(c.Key, col.Name) {
+					tp.absent[col.Name] = col.Type.SQL()
+				}
 			}
 			if col.Required && p.relaxed {
 				report(required(col), "TRUE", false)
@@ -676,7 +714,7 @@ func (p *plan) compileChild(t *Table, i int) (tablePlan, error) {
 		return tp, err
 	}
 	keep := []string{"_file", "_del", "_src_row", "_src_offset", "_n", tp.err, tp.warn, tp.on}
-	for _, v := range tp.values {
+	for _, v := range tp.held() {
 		keep = append(keep, tp.taken(v))
 	}
 	tp.create = func(live []int) string {
@@ -684,7 +722,7 @@ func (p *plan) compileChild(t *Table, i int) (tablePlan, error) {
 		for _, i := range live {
 			chosen = append(chosen, selects[i])
 		}
-		return fmt.Sprintf("CREATE OR REPLACE TEMP TABLE %s AS\nSELECT %s\nFROM (%s)", tp.temp, strings.Join(keep, ", "), levels.wrap(strings.Join(chosen, "\nUNION ALL ")))
+		return fmt.Sprintf("CREATE OR REPLACE TABLE %s AS\nSELECT %s\nFROM (%s)", tp.temp, strings.Join(keep, ", "), levels.wrap(strings.Join(chosen, "\nUNION ALL ")))
 	}
 	tp.probe = probe(from+p.join(), wheres)
 	return tp, nil

@@ -13,7 +13,7 @@ import (
 	"github.com/sanyi-lake/sanyi/internal/engine/duckdb"
 )
 
-// frame carries rows that Go made into a temp table of DuckDB. Its columns are SQL types; values are int64, bool or
+// frame carries rows that Go made into a table of DuckDB, a temporary one but where it is shared. Its columns are SQL types; values are int64, bool or
 // text (dates and timestamps too), nil for null.
 type frame struct {
 	table   string
@@ -22,6 +22,7 @@ type frame struct {
 	build   *array.RecordBuilder
 	rows    int
 	created bool
+	shared  bool // for CopyAll's connections, too: no temp table
 }
 
 // frameRows is how many rows wait before they are handed over: books of a large history must not fill the memory.
@@ -103,7 +104,11 @@ func (f *frame) flush(ctx context.Context, l *duckdb.Loader) error {
 		for i := range f.names {
 			cols[i] = f.names[i] + " " + f.types[i]
 		}
-		if _, err := l.Conn().ExecContext(ctx, "CREATE OR REPLACE TEMP TABLE "+f.table+" ("+strings.Join(cols, ", ")+")"); err != nil {
+		kind := "TEMP TABLE "
+		if f.shared {
+			kind = "TABLE "
+		}
+		if _, err := l.Conn().ExecContext(ctx, "CREATE OR REPLACE "+kind+f.table+" ("+strings.Join(cols, ", ")+")"); err != nil {
 			return sqlFault(err)
 		}
 		f.created = true
