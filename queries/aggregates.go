@@ -4,7 +4,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/sanyi-lake/sanyi/schema/expr"
 )
@@ -13,7 +12,7 @@ import (
 // unless groups are asked: a group of which nothing counts is still a group.
 func (w *writer) common() []expr.Node {
 	s := w.scan
-	if len(s.dims) > 0 || w.part.cases || s.table.Name == deliveries {
+	if (len(s.dims) > 0 || w.part.cases) && s.table.Name != deliveries { // deliveries make no groups
 		return nil
 	}
 	var out []expr.Node
@@ -26,6 +25,9 @@ func (w *writer) common() []expr.Node {
 		out = slices.DeleteFunc(out, func(n expr.Node) bool {
 			return !slices.ContainsFunc(own, func(o expr.Node) bool { return expr.Equal(n, o) })
 		})
+	}
+	if s.table.Name == deliveries && len(out) == 0 {
+		return []expr.Node{tablesOf(s)}
 	}
 	return slices.DeleteFunc(out, func(n expr.Node) bool { // derived columns are not there yet in WHERE
 		return slices.ContainsFunc(expr.Columns(n), func(c *expr.Column) bool {
@@ -48,6 +50,9 @@ func conjuncts(n expr.Node) []expr.Node {
 func (w *writer) aggregates(common []expr.Node) string {
 	s := w.scan
 	group := []string{w.slotName()}
+	if w.alone() {
+		group = nil
+	}
 	if w.hourly() {
 		group = append(group, "clock_hour")
 	}
@@ -56,6 +61,9 @@ func (w *writer) aggregates(common []expr.Node) string {
 		names = append(names, w.ident(d.name))
 	}
 	cols := append(slices.Clone(group), names...)
+	if w.alone() {
+		cols = append([]string{"0 AS slot"}, cols...)
+	}
 	if s.totals {
 		cols = append(cols, "grouping("+strings.Join(names, ", ")+") AS totals")
 	}
@@ -70,7 +78,17 @@ func (w *writer) aggregates(common []expr.Node) string {
 			cols = append(cols, w.filtered("count(*)", l, common)+" AS "+w.ident("cases_"+l.measure.ID))
 		}
 	}
-	return "SELECT\n    " + strings.Join(cols, ",\n    ") + "\nFROM counted\nGROUP BY " + grouping(group, names, s.totals) + "\nORDER BY " + ordinals(len(group)+len(names))
+	text := "SELECT\n    " + strings.Join(cols, ",\n    ") + "\nFROM counted"
+	if len(group)+len(names) > 0 {
+		text += "\nGROUP BY " + grouping(group, names, s.totals)
+	}
+	if w.alone() && (len(names) == 0 || s.totals) {
+		text += "\nHAVING count(*) > 0" // of nothing there is no group, not even that of everything
+	}
+	if s.table.Name == deliveries || len(group)+len(names) == 0 {
+		return text // sums, whatever their order
+	}
+	return text + "\nORDER BY " + ordinals(btoi(w.alone())+len(group)+len(names))
 }
 
 // grouping is GROUP BY's list: with totals every margin.
@@ -209,42 +227,6 @@ func (w *writer) idents(alias string, names []string) []string {
 		} else {
 			out = append(out, w.col(alias, n))
 		}
-	}
-	return out
-}
-
-// uses names the tables of the statement and the days that are enough to read.
-func (w *writer) uses() []Use {
-	s := w.scan
-	own := Use{Table: s.table.Name}
-	if (s.kind == Event || s.kind == Snapshot || s.kind == Monthly) && s.time != "" && s.time == s.table.EventDate {
-		own.From, own.To = w.bounds()
-		if s.kind == Monthly {
-			own.From, own.To = Month.floor(own.From), ceilMonth(own.To)
-		}
-	}
-	out := []Use{own}
-	add := func(u Use) {
-		for i, have := range out {
-			if have.Table == u.Table {
-				out[i].From, out[i].To = time.Time{}, time.Time{}
-				return
-			}
-		}
-		out = append(out, u)
-	}
-	for _, j := range s.joins {
-		add(Use{Table: j.table.Name})
-	}
-	for _, x := range s.exists {
-		if x.self {
-			out[0].To = time.Time{} // who comes back does so later
-		} else {
-			add(Use{Table: x.measure.Exists[strings.TrimSuffix(x.alias, "_"+x.measure.ID)].Table})
-		}
-	}
-	if s.work != nil {
-		add(Use{Table: "dim_calendar"})
 	}
 	return out
 }

@@ -56,14 +56,14 @@ type Signal struct {
 
 // answer puts the rows together, in the order of the question: indicator, period, group.
 func (p *Plan) answer(r *result) *Answer {
-	a := &Answer{Publication: r.publication, By: p.req.By, Compare: p.compare, Choices: p.choicesMade()}
+	a := &Answer{Rows: make([]Row, 0, len(p.question)*len(p.windows)*max(1, len(r.groups))), Publication: r.publication, By: p.req.By, Compare: p.compare, Choices: p.choicesMade()}
 	groups := p.groupsOf(r)
 	byKey := map[string]group{}
 	for _, g := range groups {
 		byKey[g.key()] = g
 	}
 	for _, q := range p.question {
-		as := &asker{plan: p, question: q}
+		as := p.asker(q)
 		memo := map[Window]map[string]*figure{}
 		figures := func(w Window) map[string]*figure {
 			if memo[w] == nil {
@@ -98,7 +98,8 @@ func (p *Plan) groupsOf(r *result) []group {
 		for i := range all.total {
 			all.total[i] = true
 		}
-		r.groups[all.key()] = all
+		all.id = all.key()
+		r.groups[all.id] = all
 	}
 	out := make([]group, 0, len(r.groups))
 	for _, key := range sortedKeys(r.groups) {
@@ -162,11 +163,7 @@ func (p *Plan) row(as *asker, w Window, label string, g group, figures func(Wind
 		}
 		r.Dims[i] = v
 	}
-	for _, m := range p.catalog.MeasuresOf(x) {
-		if days := m.provisionalDays(); days > 0 && w.To.AddDate(0, 0, days).After(p.now) {
-			r.Provisional = true
-		}
-	}
+	r.Provisional = as.late > 0 && w.To.AddDate(0, 0, as.late).After(p.now)
 	r.Suppressed = f.hidden()
 	switch {
 	case f.small:

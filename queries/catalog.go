@@ -13,6 +13,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 
 	"go.yaml.in/yaml/v3"
 
@@ -28,8 +29,19 @@ var shipped embed.FS
 // layout, at its root or below queries/.
 func Shipped() fs.FS { return shipped }
 
-// Dialect is how an engine spells SQL: "duckdb" or "trino".
+// Dialect is how an engine spells SQL: "duckdb" or "trino". It is read once and not to be changed.
 func Dialect(name string) (*expr.Dialect, error) {
+	switch name {
+	case "duckdb":
+		return duckdb()
+	default:
+		return dialect(name)
+	}
+}
+
+var duckdb = sync.OnceValues(func() (*expr.Dialect, error) { return dialect("duckdb") })
+
+func dialect(name string) (*expr.Dialect, error) {
 	sub, err := fs.Sub(shipped, "dialects")
 	if err != nil {
 		return nil, fmt.Errorf("dialect %s: %w", name, err)

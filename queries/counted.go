@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/sanyi-lake/sanyi/schema"
 	"github.com/sanyi-lake/sanyi/schema/expr"
@@ -17,16 +18,10 @@ func (w *writer) slotExpr() string {
 	case bySlot:
 		return "slot.slot"
 	case byBucket:
-		if w.part.grain <= Day {
+		if !w.numbered() {
 			return w.day()
 		}
-		if w.scan.kind == Monthly {
-			if w.part.grain == Month {
-				return w.day()
-			}
-			return w.truncated(w.part.grain, w.day())
-		}
-		return w.truncated(w.part.grain, w.dayOf("base", w.scan.time))
+		return w.unitsSince(w.part.grain, w.part.slots[0].From, w.day())
 	default:
 		var b strings.Builder
 		b.WriteString("CASE")
@@ -44,10 +39,16 @@ func (w *writer) slotExpr() string {
 	}
 }
 
-// truncated cuts a date to the beginning of its unit, as a date.
-func (w *writer) truncated(g Grain, of string) string {
-	n := &expr.Call{Name: "date_trunc", Args: []expr.Node{&expr.Literal{Kind: expr.String, Text: g.String()}, &expr.Column{Name: "t"}}}
-	text, err := w.d.Print(n, w.params, func(*expr.Column) string { return of })
+// unitsSince counts the weeks, months, quarters or years that begin after first and up to a date. Grouping by that
+// number takes DuckDB half the time of cutting each date to the beginning of its unit.
+func (w *writer) unitsSince(g Grain, first time.Time, of string) string {
+	n := &expr.Call{Name: "date_diff", Args: []expr.Node{&expr.Literal{Kind: expr.String, Text: g.String()}, &expr.Column{Name: "first"}, &expr.Column{Name: "t"}}}
+	text, err := w.d.Print(n, w.params, func(c *expr.Column) string {
+		if c.Name == "first" {
+			return dateLiteral(first)
+		}
+		return of
+	})
 	if err != nil {
 		w.errs = append(w.errs, err)
 	}
@@ -74,7 +75,9 @@ func (w *writer) counted(common []expr.Node) {
 			cols = append(cols, text+" AS "+w.ident(name))
 		}
 	}
-	add(w.slotExpr(), w.slotName())
+	if !w.alone() {
+		add(w.slotExpr(), w.slotName())
+	}
 	if w.hourly() {
 		add(w.hourOf(s.clock), "clock_hour")
 	}
@@ -109,6 +112,9 @@ func (w *writer) counted(common []expr.Node) {
 	}
 	for _, x := range s.exists {
 		add(w.col(x.alias, s.table.Key[0])+" IS NOT NULL", x.alias)
+	}
+	if len(cols) == 0 { // bare rows
+		add("0", "slot")
 	}
 	var text strings.Builder
 	text.WriteString("SELECT\n    " + strings.Join(cols, ",\n    ") + "\n" + w.from())
@@ -170,12 +176,19 @@ func btoi(b bool) int {
 	return 0
 }
 
+// slotName is period where the column is a day, slot where it numbers windows.
 func (w *writer) slotName() string {
-	if w.part.form == byBucket {
+	if w.part.form == byBucket && !w.numbered() {
 		return "period"
 	}
 	return "slot"
 }
+
+// numbered says that rows are told to buckets by a number: weeks, months, quarters or years since the first window.
+func (w *writer) numbered() bool { return w.part.form == byBucket && w.part.grain > Day }
+
+// alone says that all rows are of one window: grouping by a constant is not free.
+func (w *writer) alone() bool { return w.part.form == single && !w.scan.peak }
 
 func (w *writer) hourly() bool { return w.part.form == byBucket && w.part.grain == Hour }
 

@@ -2,6 +2,7 @@ package queries
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/sanyi-lake/sanyi/schema"
@@ -19,7 +20,7 @@ func (p *Plan) arrivalOf(q *question, m *Measure) error {
 	if !ok || q.arrivals[of] != nil || of == deliveries {
 		return nil
 	}
-	a := &arrival{table: of, byDay: m.TimeKind != Open && m.TimeKind != Version}
+	a := &arrival{table: of, byDay: m.TimeKind != Open && m.TimeKind != Version, totals: p.req.Totals}
 	s := &scan{table: t, kind: Event, time: "stat_date", view: q.viewpoint}
 	var key strings.Builder
 	key.WriteString(deliveries)
@@ -65,6 +66,18 @@ func (p *Plan) arrivalOf(q *question, m *Measure) error {
 	a.arrived = leafFor("arrived", table+" and is_expected and status = 'ARRIVED'")
 	q.arrivals[of] = a
 	return nil
+}
+
+// tablesOf keeps the deliveries of several tables: of all others nothing is counted.
+func tablesOf(s *scan) expr.Node {
+	var names []string
+	for _, l := range s.leaves {
+		_, of, _ := strings.Cut(l.measure.ID, "_") // came_, expected_ or arrived_ of the table
+		if name := "'" + of + "'"; !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return expr.MustParse("table_name in (" + strings.Join(names, ", ") + ")")
 }
 
 // ownerName translates a fact's organisation column to the one of delivery_day, and leaves alone what only the

@@ -19,6 +19,25 @@ type figure struct {
 type asker struct {
 	plan     *Plan
 	question *question
+	late     int        // longest time after a period for which a measure's figure may still change, days
+	arrivals []*arrival // by table
+
+	window Window         // whose deliveries are
+	came   []deliverySums // one for each of arrivals
+}
+
+// deliverySums are those of one window by group, in the dimensions that deliveries know.
+type deliverySums map[string]arrivalSum
+
+func (p *Plan) asker(q *question) *asker {
+	a := &asker{plan: p, question: q}
+	for _, m := range p.catalog.MeasuresOf(q.indicator) {
+		a.late = max(a.late, m.provisionalDays())
+	}
+	for _, name := range sortedKeys(q.arrivals) {
+		a.arrivals = append(a.arrivals, q.arrivals[name])
+	}
+	return a
 }
 
 // figureOf evaluates an indicator. Numerator and denominator are whole before they are divided; the scale is multiplied
@@ -161,16 +180,21 @@ func (a *asker) delivered(m *Measure, w Window, g group) bool {
 	if arr == nil {
 		return false
 	}
-	return arr.sum(arr.presence(w), g).came > 0
+	return arr.within(arr.presence(w))[arr.keyOf(g)].came > 0
 }
 
 // completeness is the share of expected deliveries that came, over the tables of the indicator; nothing where nothing
 // was expected.
 func (a *asker) completeness(w Window, g group) number {
+	if a.came == nil || a.window != w {
+		a.window, a.came = w, nil
+		for _, arr := range a.arrivals {
+			a.came = append(a.came, arr.within(deliveryWindow(w)))
+		}
+	}
 	var expected, arrived float64
-	for _, name := range sortedKeys(a.question.arrivals) {
-		arr := a.question.arrivals[name]
-		s := arr.sum(deliveryWindow(w), g)
+	for i, arr := range a.arrivals {
+		s := a.came[i][arr.keyOf(g)]
 		expected += s.expected
 		arrived += s.arrived
 	}
@@ -180,15 +204,23 @@ func (a *asker) completeness(w Window, g group) number {
 	return num(arrived / expected)
 }
 
-// sum adds up deliveries for a group, over the dimensions that deliveries know.
-func (arr *arrival) sum(w Window, g group) arrivalSum {
+// within adds up the deliveries of a window, once.
+func (arr *arrival) within(w Window) deliverySums {
 	if arr.sums == nil {
-		arr.sums = map[Window]map[string]arrivalSum{}
+		arr.sums = map[Window]deliverySums{}
 	}
 	byGroup := arr.sums[w]
 	if byGroup == nil {
 		byGroup = arr.margins(w)
 		arr.sums[w] = byGroup
+	}
+	return byGroup
+}
+
+// keyOf is the key of a group in the dimensions that deliveries know.
+func (arr *arrival) keyOf(g group) string {
+	if len(arr.dims) == len(g.values) { // all of them
+		return g.key()
 	}
 	sub := group{values: make([]any, len(arr.dims)), total: make([]bool, len(arr.dims))}
 	for i, at := range arr.dims {
@@ -196,14 +228,20 @@ func (arr *arrival) sum(w Window, g group) arrivalSum {
 			sub.values[i], sub.total[i] = g.values[at], g.total[at]
 		}
 	}
-	return byGroup[sub.key()]
+	return sub.key()
 }
 
 // margins adds every combination of dimensions up, from the finest rows: deliveries are few.
-func (arr *arrival) margins(w Window) map[string]arrivalSum {
-	out := map[string]arrivalSum{}
+func (arr *arrival) margins(w Window) deliverySums {
+	out := make(deliverySums, len(arr.came.cells[w]))
 	add := func(l *leaf, into func(*arrivalSum, float64)) {
 		for key, c := range l.cells[w] {
+			if !arr.totals {
+				s := out[key]
+				into(&s, c.value.v)
+				out[key] = s
+				continue
+			}
 			parts := splitKey(key)
 			for mask := range 1 << len(parts) {
 				var b strings.Builder

@@ -46,7 +46,7 @@ func (p *Plan) print() error {
 				}
 				return fault.New(fault.Internal, "table %s: %w", s.table.Name, err)
 			}
-			group.statement = Statement{SQL: sql, Args: w.params.Values, Uses: w.uses(), Publication: p.req.Publication, MaxRows: p.req.MaxRows}
+			group.statement = Statement{SQL: sql, Args: w.params.Values, Uses: w.uses(sql), Publication: p.req.Publication, MaxRows: p.req.MaxRows}
 			if group.statement.MaxRows == 0 {
 				group.statement.MaxRows = 1_000_000
 			}

@@ -56,7 +56,8 @@ type arrival struct {
 	came, expected, arrived *leaf // any delivery; deliveries that were expected; those of them that came
 	dims                    []int // which of the request's dimensions delivery_day knows
 	byDay                   bool  // false for stocks and dimensions: any delivery counts, whatever its day
-	sums                    map[Window]map[string]arrivalSum
+	totals                  bool  // groups that add dimensions up are asked, too
+	sums                    map[Window]deliverySums
 }
 
 type arrivalSum struct{ came, expected, arrived float64 }

@@ -27,10 +27,12 @@ type Request struct {
 	MaxRows     int64               // most rows that one statement may return; 0 is a million
 }
 
-// Use is one lake table that a statement names, with the event dates that are enough to read.
+// Use is one lake table that a statement names, with the event dates that are enough to read, and the columns that it
+// names of it; nil stands for all.
 type Use struct {
 	Table    string
 	From, To time.Time
+	Columns  []string
 }
 
 // Statement is one SELECT with its bound values.

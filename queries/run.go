@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/big"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,23 +25,31 @@ type result struct {
 type group struct {
 	values []any // string, int64, bool, float64 or nil
 	total  []bool
+	id     string // key, where it was asked before
 }
 
 // key tells groups apart; a null value is not a total.
 func (g group) key() string {
-	var b strings.Builder
+	if g.id != "" {
+		return g.id
+	}
+	var b []byte
 	for i, v := range g.values {
 		switch {
 		case g.total[i]:
-			b.WriteString("*|")
+			b = append(b, "*|"...)
 		case v == nil:
-			b.WriteString("-|")
+			b = append(b, "-|"...)
 		default:
-			t := fmt.Sprint(v)
-			fmt.Fprintf(&b, "=%d:%s|", len(t), t)
+			t, ok := v.(string)
+			if !ok {
+				t = fmt.Sprint(v)
+			}
+			b = append(strconv.AppendInt(append(b, '='), int64(len(t)), 10), ':')
+			b = append(append(b, t...), '|')
 		}
 	}
-	return b.String()
+	return string(b)
 }
 
 // Run asks the statements and puts the answer together.
@@ -85,10 +94,11 @@ const maxFigures = 1_000_000
 // read files the rows of one statement under their windows and groups.
 func (p *Plan) read(part *part, batches []arrow.RecordBatch, r *result) error {
 	s := part.scan
-	byFrom := map[time.Time]Window{}
-	for _, w := range part.slots {
-		byFrom[w.From] = w
+	byFrom := map[time.Time]int{}
+	for i, w := range part.slots {
+		byFrom[w.From] = i
 	}
+	found := make([]map[string]cell, len(part.slots)*len(s.leaves)) // by slot, then leaf
 	delivery := s.table.Name == deliveries
 	for _, b := range batches {
 		for row := range int(b.NumRows()) {
@@ -98,7 +108,7 @@ func (p *Plan) read(part *part, batches []arrow.RecordBatch, r *result) error {
 				at++
 				return v, err
 			}
-			w, ok, err := p.windowOf(part, byFrom, next)
+			slot, err := windowOf(part, byFrom, next)
 			if err != nil {
 				return err
 			}
@@ -118,15 +128,18 @@ func (p *Plan) read(part *part, batches []arrow.RecordBatch, r *result) error {
 					g.total[i] = m>>(len(g.total)-1-i)&1 == 1
 				}
 			}
-			if !ok {
+			if slot < 0 {
 				continue // an hour or row outside the windows asked
 			}
 			key := g.key()
-			if !delivery {
+			if have, ok := r.groups[key]; ok {
+				key = have.id
+			} else if !delivery {
+				g.id = key
 				r.groups[key] = g
 			}
 			if s.peak {
-				if err := readPeak(s.leaves[0], w, key, next); err != nil {
+				if err := readPeak(s.leaves[0], part.slots[slot], key, next); err != nil {
 					return err
 				}
 				continue
@@ -149,44 +162,54 @@ func (p *Plan) read(part *part, batches []arrow.RecordBatch, r *result) error {
 				}
 			}
 			for i, l := range s.leaves {
-				l.put(w, key, cells[i])
+				into := &found[slot*len(s.leaves)+i]
+				if *into == nil {
+					*into = l.at(part.slots[slot])
+				}
+				(*into)[key] = cells[i]
 			}
 		}
 	}
 	return nil
 }
 
-func (l *leaf) put(w Window, key string, c cell) {
+// at is what was found in a window.
+func (l *leaf) at(w Window) map[string]cell {
 	if l.cells[w] == nil {
 		l.cells[w] = map[string]cell{}
 	}
-	l.cells[w][key] = c
+	return l.cells[w]
 }
 
-// windowOf reads the first column or two: which window the row belongs to.
-func (p *Plan) windowOf(part *part, byFrom map[time.Time]Window, next func() (any, error)) (Window, bool, error) {
+// windowOf reads the first column or two: which of the part's windows the row belongs to, -1 for none.
+func windowOf(part *part, byFrom map[time.Time]int, next func() (any, error)) (int, error) {
 	v, err := next()
 	if err != nil {
-		return Window{}, false, err
+		return -1, err
 	}
+	n, isInt := v.(int64)
 	if part.form != byBucket {
-		n, isInt := v.(int64)
 		if !isInt || n < 0 || int(n) >= len(part.slots) {
-			return Window{}, false, nil
+			return -1, nil
 		}
-		return part.slots[n], true, nil
+		return int(n), nil
 	}
 	t, isTime := v.(time.Time)
-	if part.grain == Hour {
+	switch {
+	case isInt && part.grain > Day: // units since the first window
+		t = part.grain.add(part.slots[0].From, int(n))
+	case part.grain == Hour:
 		h, err := next()
 		if err != nil {
-			return Window{}, false, err
+			return -1, err
 		}
 		hour, _ := h.(int64)
 		t = t.Add(time.Duration(hour) * time.Hour)
 	}
-	w, ok := byFrom[t]
-	return w, ok && isTime, nil
+	if slot, ok := byFrom[t]; ok && (isTime || isInt) {
+		return slot, nil
+	}
+	return -1, nil
 }
 
 func readPeak(l *leaf, w Window, key string, next func() (any, error)) error {
@@ -208,7 +231,7 @@ func readPeak(l *leaf, w Window, key string, next func() (any, error)) error {
 	}
 	d, _ := day.(time.Time)
 	h, _ := hour.(int64)
-	l.put(w, key, cell{value: asNumber(figure), cases: asNumber(cases).v, at: d.Add(time.Duration(h) * time.Hour)})
+	l.at(w)[key] = cell{value: asNumber(figure), cases: asNumber(cases).v, at: d.Add(time.Duration(h) * time.Hour)}
 	return nil
 }
 

@@ -10,10 +10,12 @@ import (
 )
 
 // Use is one lake table that a statement names, with the half-open interval of event dates that is enough to read.
-// Zero times leave the interval open. Pruning by it must never change a result.
+// Zero times leave the interval open. Columns are those that the statement may name; nil stands for all of the table's.
+// Pruning by either must never change a result.
 type Use struct {
 	Table    string
 	From, To time.Time
+	Columns  []string
 }
 
 // Statement is one SELECT that names lake tables by their bare contract names, with values bound as $1, $2, ….

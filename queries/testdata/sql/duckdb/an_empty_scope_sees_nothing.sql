@@ -10,31 +10,28 @@ counted AS (
         AND FALSE
 )
 SELECT
-    slot,
+    0 AS slot,
     count(*) AS op_all
 FROM counted
-GROUP BY slot
-ORDER BY 1;
+HAVING count(*) > 0;
 
--- 2: parameters [2025-03-03 2025-03-04 fact_outp_visit ARRIVED fact_outp_visit fact_outp_visit ARRIVED]
+-- 2: parameters [2025-03-03 2025-03-04 fact_outp_visit ARRIVED ARRIVED]
 WITH
 -- the rows that count
 counted AS (
     SELECT
-        0 AS slot,
-        base.table_name AS table_name,
         base.status AS status,
         base.is_expected AS is_expected
     FROM delivery_day AS base
     WHERE base.stat_date >= CAST($1 AS DATE) AND base.stat_date < CAST($2 AS DATE)
+        AND base.table_name = $3
         AND FALSE
 )
 SELECT
-    slot,
-    count(*) FILTER (WHERE table_name = $3 AND status = $4) AS came_fact_outp_visit,
-    count(*) FILTER (WHERE table_name = $5 AND is_expected) AS expected_fact_outp_visit,
-    count(*) FILTER (WHERE table_name = $6 AND is_expected AND status = $7) AS arrived_fact_outp_visit
+    0 AS slot,
+    count(*) FILTER (WHERE status = $4) AS came_fact_outp_visit,
+    count(*) FILTER (WHERE is_expected) AS expected_fact_outp_visit,
+    count(*) FILTER (WHERE is_expected AND status = $5) AS arrived_fact_outp_visit
 FROM counted
-GROUP BY slot
-ORDER BY 1;
+HAVING count(*) > 0;
 

@@ -23,7 +23,7 @@ org AS (
 -- the rows that count
 counted AS (
     SELECT
-        CAST(date_trunc('month', base.disp_date) AS DATE) AS period,
+        date_diff('month', CAST(DATE '2025-01-01' AS DATE), CAST(base.disp_date AS DATE)) AS slot,
         base.qty AS qty,
         drug.strength_g AS drug__strength_g,
         drug.ddd_g AS drug__ddd_g
@@ -43,13 +43,13 @@ counted AS (
         AND starts_with(org.region_code, $4)
 )
 SELECT
-    period,
+    slot,
     sum((CAST(qty * drug__strength_g AS DOUBLE) / nullif(CAST(drug__ddd_g AS DOUBLE), 0))) AS ds_ddd
 FROM counted
-GROUP BY period
+GROUP BY slot
 ORDER BY 1;
 
--- 2: parameters [2025-01-01 2025-04-01 3401 fact_dispense ARRIVED fact_dispense fact_dispense ARRIVED fact_inp_stay ARRIVED fact_inp_stay fact_inp_stay ARRIVED]
+-- 2: parameters [2025-01-01 2025-04-01 fact_dispense fact_inp_stay 3401 fact_dispense ARRIVED fact_dispense fact_dispense ARRIVED fact_inp_stay ARRIVED fact_inp_stay fact_inp_stay ARRIVED]
 WITH
 -- dim_org: each version until it ends or the next begins
 org AS (
@@ -63,7 +63,7 @@ org AS (
 -- the rows that count
 counted AS (
     SELECT
-        CAST(date_trunc('month', base.stat_date) AS DATE) AS period,
+        date_diff('month', CAST(DATE '2025-01-01' AS DATE), CAST(base.stat_date AS DATE)) AS slot,
         base.table_name AS table_name,
         base.status AS status,
         base.is_expected AS is_expected
@@ -73,19 +73,19 @@ counted AS (
         AND org.valid_from <= base.stat_date
         AND org.valid_until > base.stat_date
     WHERE base.stat_date >= CAST($1 AS DATE) AND base.stat_date < CAST($2 AS DATE)
-        AND starts_with(org.region_code, $3)
+        AND base.table_name IN ($3, $4)
+        AND starts_with(org.region_code, $5)
 )
 SELECT
-    period,
-    count(*) FILTER (WHERE table_name = $4 AND status = $5) AS came_fact_dispense,
-    count(*) FILTER (WHERE table_name = $6 AND is_expected) AS expected_fact_dispense,
-    count(*) FILTER (WHERE table_name = $7 AND is_expected AND status = $8) AS arrived_fact_dispense,
-    count(*) FILTER (WHERE table_name = $9 AND status = $10) AS came_fact_inp_stay,
-    count(*) FILTER (WHERE table_name = $11 AND is_expected) AS expected_fact_inp_stay,
-    count(*) FILTER (WHERE table_name = $12 AND is_expected AND status = $13) AS arrived_fact_inp_stay
+    slot,
+    count(*) FILTER (WHERE table_name = $6 AND status = $7) AS came_fact_dispense,
+    count(*) FILTER (WHERE table_name = $8 AND is_expected) AS expected_fact_dispense,
+    count(*) FILTER (WHERE table_name = $9 AND is_expected AND status = $10) AS arrived_fact_dispense,
+    count(*) FILTER (WHERE table_name = $11 AND status = $12) AS came_fact_inp_stay,
+    count(*) FILTER (WHERE table_name = $13 AND is_expected) AS expected_fact_inp_stay,
+    count(*) FILTER (WHERE table_name = $14 AND is_expected AND status = $15) AS arrived_fact_inp_stay
 FROM counted
-GROUP BY period
-ORDER BY 1;
+GROUP BY slot;
 
 -- 3: parameters [2025-01-01 2025-04-01 3401]
 WITH
@@ -101,7 +101,7 @@ org AS (
 -- the rows that count
 counted AS (
     SELECT
-        CAST(date_trunc('month', base.discharge_date) AS DATE) AS period,
+        date_diff('month', CAST(DATE '2025-01-01' AS DATE), CAST(base.discharge_date AS DATE)) AS slot,
         base.los_days AS los_days
     FROM fact_inp_stay AS base
     LEFT JOIN org
@@ -112,9 +112,9 @@ counted AS (
         AND starts_with(org.region_code, $3)
 )
 SELECT
-    period,
+    slot,
     sum(los_days) AS ip_days
 FROM counted
-GROUP BY period
+GROUP BY slot
 ORDER BY 1;
 

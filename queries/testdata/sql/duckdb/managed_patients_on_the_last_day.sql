@@ -29,7 +29,7 @@ FROM counted
 GROUP BY slot, region
 ORDER BY 1, 2;
 
--- 2: parameters [1900-01-01 2025-06-01 fact_chronic ARRIVED fact_chronic fact_chronic ARRIVED dim_region ARRIVED dim_region dim_region ARRIVED]
+-- 2: parameters [1900-01-01 2025-06-01 fact_chronic dim_region fact_chronic ARRIVED fact_chronic fact_chronic ARRIVED dim_region ARRIVED dim_region dim_region ARRIVED]
 WITH
 -- the periods asked
 slot AS (
@@ -54,18 +54,18 @@ counted AS (
         ON base.stat_date >= slot.from_date
         AND base.stat_date < slot.to_date
     WHERE base.stat_date >= CAST($1 AS DATE) AND base.stat_date < CAST($2 AS DATE)
+        AND base.table_name IN ($3, $4)
 )
 SELECT
     slot,
-    count(*) FILTER (WHERE table_name = $3 AND status = $4) AS came_fact_chronic,
-    count(*) FILTER (WHERE table_name = $5 AND is_expected) AS expected_fact_chronic,
-    count(*) FILTER (WHERE table_name = $6 AND is_expected AND status = $7) AS arrived_fact_chronic,
-    count(*) FILTER (WHERE table_name = $8 AND status = $9) AS came_dim_region,
-    count(*) FILTER (WHERE table_name = $10 AND is_expected) AS expected_dim_region,
-    count(*) FILTER (WHERE table_name = $11 AND is_expected AND status = $12) AS arrived_dim_region
+    count(*) FILTER (WHERE table_name = $5 AND status = $6) AS came_fact_chronic,
+    count(*) FILTER (WHERE table_name = $7 AND is_expected) AS expected_fact_chronic,
+    count(*) FILTER (WHERE table_name = $8 AND is_expected AND status = $9) AS arrived_fact_chronic,
+    count(*) FILTER (WHERE table_name = $10 AND status = $11) AS came_dim_region,
+    count(*) FILTER (WHERE table_name = $12 AND is_expected) AS expected_dim_region,
+    count(*) FILTER (WHERE table_name = $13 AND is_expected AND status = $14) AS arrived_dim_region
 FROM counted
-GROUP BY slot
-ORDER BY 1;
+GROUP BY slot;
 
 -- 3: parameters []
 WITH

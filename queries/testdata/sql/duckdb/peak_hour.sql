@@ -48,26 +48,25 @@ FROM ranked
 WHERE place = 1
 ORDER BY 1, 2;
 
--- 2: parameters [2025-03-03 2025-03-05 fact_outp_visit ARRIVED fact_outp_visit fact_outp_visit ARRIVED]
+-- 2: parameters [2025-03-03 2025-03-05 fact_outp_visit ARRIVED ARRIVED]
 WITH
 -- the rows that count
 counted AS (
     SELECT
         base.stat_date AS period,
         base.org_code AS org_code,
-        base.table_name AS table_name,
         base.status AS status,
         base.is_expected AS is_expected
     FROM delivery_day AS base
     WHERE base.stat_date >= CAST($1 AS DATE) AND base.stat_date < CAST($2 AS DATE)
+        AND base.table_name = $3
 )
 SELECT
     period,
     org_code,
-    count(*) FILTER (WHERE table_name = $3 AND status = $4) AS came_fact_outp_visit,
-    count(*) FILTER (WHERE table_name = $5 AND is_expected) AS expected_fact_outp_visit,
-    count(*) FILTER (WHERE table_name = $6 AND is_expected AND status = $7) AS arrived_fact_outp_visit
+    count(*) FILTER (WHERE status = $4) AS came_fact_outp_visit,
+    count(*) FILTER (WHERE is_expected) AS expected_fact_outp_visit,
+    count(*) FILTER (WHERE is_expected AND status = $5) AS arrived_fact_outp_visit
 FROM counted
-GROUP BY period, org_code
-ORDER BY 1, 2;
+GROUP BY period, org_code;
 

@@ -28,30 +28,28 @@ counted AS (
         AND base.status = $6
 )
 SELECT
-    slot,
+    0 AS slot,
     count(*) AS op_all
 FROM counted
-GROUP BY slot
-ORDER BY 1;
+HAVING count(*) > 0;
 
--- 3: parameters [2025-05-25 2025-05-26 2025-06-01 2025-06-02 fact_outp_visit ARRIVED fact_outp_visit fact_outp_visit ARRIVED]
+-- 3: parameters [2025-05-25 2025-05-26 2025-06-01 2025-06-02 fact_outp_visit ARRIVED ARRIVED]
 WITH
 -- the rows that count
 counted AS (
     SELECT
         CASE WHEN base.stat_date >= DATE '2025-05-25' AND base.stat_date < DATE '2025-05-26' THEN 0 WHEN base.stat_date >= DATE '2025-06-01' AND base.stat_date < DATE '2025-06-02' THEN 1 END AS slot,
-        base.table_name AS table_name,
         base.status AS status,
         base.is_expected AS is_expected
     FROM delivery_day AS base
     WHERE (base.stat_date >= CAST($1 AS DATE) AND base.stat_date < CAST($2 AS DATE) OR base.stat_date >= CAST($3 AS DATE) AND base.stat_date < CAST($4 AS DATE))
+        AND base.table_name = $5
 )
 SELECT
     slot,
-    count(*) FILTER (WHERE table_name = $5 AND status = $6) AS came_fact_outp_visit,
-    count(*) FILTER (WHERE table_name = $7 AND is_expected) AS expected_fact_outp_visit,
-    count(*) FILTER (WHERE table_name = $8 AND is_expected AND status = $9) AS arrived_fact_outp_visit
+    count(*) FILTER (WHERE status = $6) AS came_fact_outp_visit,
+    count(*) FILTER (WHERE is_expected) AS expected_fact_outp_visit,
+    count(*) FILTER (WHERE is_expected AND status = $7) AS arrived_fact_outp_visit
 FROM counted
-GROUP BY slot
-ORDER BY 1;
+GROUP BY slot;
 

@@ -23,7 +23,6 @@ workday AS (
 -- the rows that count
 counted AS (
     SELECT
-        0 AS slot,
         workday.days AS workdays_taken
     FROM fact_appropriation AS base
     LEFT JOIN workday
@@ -33,32 +32,29 @@ counted AS (
         AND base.declare_date IS NOT NULL
 )
 SELECT
-    slot,
+    0 AS slot,
     sum(workdays_taken) AS ap_days
 FROM counted
-GROUP BY slot
-ORDER BY 1;
+HAVING count(*) > 0;
 
--- 2: parameters [2025-03-01 2025-04-01 fact_appropriation ARRIVED fact_appropriation fact_appropriation ARRIVED]
+-- 2: parameters [2025-03-01 2025-04-01 fact_appropriation ARRIVED ARRIVED]
 WITH
 -- the rows that count
 counted AS (
     SELECT
-        0 AS slot,
-        base.table_name AS table_name,
         base.status AS status,
         base.is_expected AS is_expected
     FROM delivery_day AS base
     WHERE base.stat_date >= CAST($1 AS DATE) AND base.stat_date < CAST($2 AS DATE)
+        AND base.table_name = $3
 )
 SELECT
-    slot,
-    count(*) FILTER (WHERE table_name = $3 AND status = $4) AS came_fact_appropriation,
-    count(*) FILTER (WHERE table_name = $5 AND is_expected) AS expected_fact_appropriation,
-    count(*) FILTER (WHERE table_name = $6 AND is_expected AND status = $7) AS arrived_fact_appropriation
+    0 AS slot,
+    count(*) FILTER (WHERE status = $4) AS came_fact_appropriation,
+    count(*) FILTER (WHERE is_expected) AS expected_fact_appropriation,
+    count(*) FILTER (WHERE is_expected AND status = $5) AS arrived_fact_appropriation
 FROM counted
-GROUP BY slot
-ORDER BY 1;
+HAVING count(*) > 0;
 
 -- 3: parameters [2025-03-01 2025-04-01]
 WITH
@@ -71,9 +67,8 @@ counted AS (
         AND base.declare_date IS NOT NULL
 )
 SELECT
-    slot,
+    0 AS slot,
     count(*) AS ap_n
 FROM counted
-GROUP BY slot
-ORDER BY 1;
+HAVING count(*) > 0;
 

@@ -3,18 +3,18 @@ WITH
 -- the rows that count
 counted AS (
     SELECT
-        CAST(date_trunc('month', base.visit_date) AS DATE) AS period,
+        date_diff('month', CAST(DATE '2025-02-01' AS DATE), CAST(base.visit_date AS DATE)) AS slot,
         base.total_fee AS total_fee
     FROM fact_outp_visit AS base
     WHERE base.visit_date >= CAST($1 AS DATE) AND base.visit_date < CAST($2 AS DATE)
         AND base.status = $3
 )
 SELECT
-    period,
+    slot,
     sum(total_fee) AS op_fee,
     count(*) AS op_all
 FROM counted
-GROUP BY period
+GROUP BY slot
 ORDER BY 1;
 
 -- 2: parameters [2024-01-01 2024-04-01 2025-01-01 2025-04-01 DONE]
@@ -50,28 +50,27 @@ FROM counted
 GROUP BY slot
 ORDER BY 1;
 
--- 3: parameters [2025-02-01 2025-04-01 fact_outp_visit ARRIVED fact_outp_visit fact_outp_visit ARRIVED]
+-- 3: parameters [2025-02-01 2025-04-01 fact_outp_visit ARRIVED ARRIVED]
 WITH
 -- the rows that count
 counted AS (
     SELECT
-        CAST(date_trunc('month', base.stat_date) AS DATE) AS period,
-        base.table_name AS table_name,
+        date_diff('month', CAST(DATE '2025-02-01' AS DATE), CAST(base.stat_date AS DATE)) AS slot,
         base.status AS status,
         base.is_expected AS is_expected
     FROM delivery_day AS base
     WHERE base.stat_date >= CAST($1 AS DATE) AND base.stat_date < CAST($2 AS DATE)
+        AND base.table_name = $3
 )
 SELECT
-    period,
-    count(*) FILTER (WHERE table_name = $3 AND status = $4) AS came_fact_outp_visit,
-    count(*) FILTER (WHERE table_name = $5 AND is_expected) AS expected_fact_outp_visit,
-    count(*) FILTER (WHERE table_name = $6 AND is_expected AND status = $7) AS arrived_fact_outp_visit
+    slot,
+    count(*) FILTER (WHERE status = $4) AS came_fact_outp_visit,
+    count(*) FILTER (WHERE is_expected) AS expected_fact_outp_visit,
+    count(*) FILTER (WHERE is_expected AND status = $5) AS arrived_fact_outp_visit
 FROM counted
-GROUP BY period
-ORDER BY 1;
+GROUP BY slot;
 
--- 4: parameters [2024-01-01 2024-04-01 2025-01-01 2025-04-01 fact_outp_visit ARRIVED fact_outp_visit fact_outp_visit ARRIVED]
+-- 4: parameters [2024-01-01 2024-04-01 2025-01-01 2025-04-01 fact_outp_visit ARRIVED ARRIVED]
 WITH
 -- the periods asked
 slot AS (
@@ -88,7 +87,6 @@ slot AS (
 counted AS (
     SELECT
         slot.slot AS slot,
-        base.table_name AS table_name,
         base.status AS status,
         base.is_expected AS is_expected
     FROM delivery_day AS base
@@ -96,13 +94,13 @@ counted AS (
         ON base.stat_date >= slot.from_date
         AND base.stat_date < slot.to_date
     WHERE (base.stat_date >= CAST($1 AS DATE) AND base.stat_date < CAST($2 AS DATE) OR base.stat_date >= CAST($3 AS DATE) AND base.stat_date < CAST($4 AS DATE))
+        AND base.table_name = $5
 )
 SELECT
     slot,
-    count(*) FILTER (WHERE table_name = $5 AND status = $6) AS came_fact_outp_visit,
-    count(*) FILTER (WHERE table_name = $7 AND is_expected) AS expected_fact_outp_visit,
-    count(*) FILTER (WHERE table_name = $8 AND is_expected AND status = $9) AS arrived_fact_outp_visit
+    count(*) FILTER (WHERE status = $6) AS came_fact_outp_visit,
+    count(*) FILTER (WHERE is_expected) AS expected_fact_outp_visit,
+    count(*) FILTER (WHERE is_expected AND status = $7) AS arrived_fact_outp_visit
 FROM counted
-GROUP BY slot
-ORDER BY 1;
+GROUP BY slot;
 

@@ -23,7 +23,7 @@ org AS (
 -- the rows that count
 counted AS (
     SELECT
-        CAST(date_trunc('month', base.disp_date) AS DATE) AS period,
+        date_diff('month', date_trunc('month', CAST(DATE '2025-01-01' AS DATE)), date_trunc('month', CAST(base.disp_date AS DATE))) AS slot,
         base.qty AS qty,
         drug.strength_g AS drug__strength_g,
         drug.ddd_g AS drug__ddd_g
@@ -43,13 +43,13 @@ counted AS (
         AND starts_with(org.region_code, ?)
 )
 SELECT
-    period,
+    slot,
     sum((CAST(qty * drug__strength_g AS DOUBLE) / nullif(CAST(drug__ddd_g AS DOUBLE), 0))) AS ds_ddd
 FROM counted
-GROUP BY period
+GROUP BY slot
 ORDER BY 1;
 
--- 2: parameters [2025-01-01 2025-04-01 3401 fact_dispense ARRIVED fact_dispense fact_dispense ARRIVED fact_inp_stay ARRIVED fact_inp_stay fact_inp_stay ARRIVED]
+-- 2: parameters [2025-01-01 2025-04-01 fact_dispense fact_inp_stay 3401 fact_dispense ARRIVED fact_dispense fact_dispense ARRIVED fact_inp_stay ARRIVED fact_inp_stay fact_inp_stay ARRIVED]
 WITH
 -- dim_org: each version until it ends or the next begins
 org AS (
@@ -63,7 +63,7 @@ org AS (
 -- the rows that count
 counted AS (
     SELECT
-        CAST(date_trunc('month', base.stat_date) AS DATE) AS period,
+        date_diff('month', date_trunc('month', CAST(DATE '2025-01-01' AS DATE)), date_trunc('month', CAST(base.stat_date AS DATE))) AS slot,
         base.table_name AS table_name,
         base.status AS status,
         base.is_expected AS is_expected
@@ -73,10 +73,11 @@ counted AS (
         AND org.valid_from <= base.stat_date
         AND org.valid_until > base.stat_date
     WHERE base.stat_date >= CAST(? AS DATE) AND base.stat_date < CAST(? AS DATE)
+        AND base.table_name IN (?, ?)
         AND starts_with(org.region_code, ?)
 )
 SELECT
-    period,
+    slot,
     count(*) FILTER (WHERE table_name = ? AND status = ?) AS came_fact_dispense,
     count(*) FILTER (WHERE table_name = ? AND is_expected) AS expected_fact_dispense,
     count(*) FILTER (WHERE table_name = ? AND is_expected AND status = ?) AS arrived_fact_dispense,
@@ -84,8 +85,7 @@ SELECT
     count(*) FILTER (WHERE table_name = ? AND is_expected) AS expected_fact_inp_stay,
     count(*) FILTER (WHERE table_name = ? AND is_expected AND status = ?) AS arrived_fact_inp_stay
 FROM counted
-GROUP BY period
-ORDER BY 1;
+GROUP BY slot;
 
 -- 3: parameters [2025-01-01 2025-04-01 3401]
 WITH
@@ -101,7 +101,7 @@ org AS (
 -- the rows that count
 counted AS (
     SELECT
-        CAST(date_trunc('month', base.discharge_date) AS DATE) AS period,
+        date_diff('month', date_trunc('month', CAST(DATE '2025-01-01' AS DATE)), date_trunc('month', CAST(base.discharge_date AS DATE))) AS slot,
         base.los_days AS los_days
     FROM fact_inp_stay AS base
     LEFT JOIN org
@@ -112,9 +112,9 @@ counted AS (
         AND starts_with(org.region_code, ?)
 )
 SELECT
-    period,
+    slot,
     sum(los_days) AS ip_days
 FROM counted
-GROUP BY period
+GROUP BY slot
 ORDER BY 1;
 

@@ -29,7 +29,7 @@ FROM counted
 GROUP BY slot, region
 ORDER BY 1, 2;
 
--- 2: parameters [1900-01-01 2025-06-01 fact_chronic ARRIVED fact_chronic fact_chronic ARRIVED dim_region ARRIVED dim_region dim_region ARRIVED]
+-- 2: parameters [1900-01-01 2025-06-01 fact_chronic dim_region fact_chronic ARRIVED fact_chronic fact_chronic ARRIVED dim_region ARRIVED dim_region dim_region ARRIVED]
 WITH
 -- the periods asked
 slot AS (
@@ -54,6 +54,7 @@ counted AS (
         ON base.stat_date >= slot.from_date
         AND base.stat_date < slot.to_date
     WHERE base.stat_date >= CAST(? AS DATE) AND base.stat_date < CAST(? AS DATE)
+        AND base.table_name IN (?, ?)
 )
 SELECT
     slot,
@@ -64,8 +65,7 @@ SELECT
     count(*) FILTER (WHERE table_name = ? AND is_expected) AS expected_dim_region,
     count(*) FILTER (WHERE table_name = ? AND is_expected AND status = ?) AS arrived_dim_region
 FROM counted
-GROUP BY slot
-ORDER BY 1;
+GROUP BY slot;
 
 -- 3: parameters []
 WITH

@@ -3,7 +3,6 @@ WITH
 -- the rows that count
 counted AS (
     SELECT
-        0 AS slot,
         base.insu_region_code AS region,
         base.is_refund AS is_refund,
         base.cross_type AS cross_type,
@@ -14,17 +13,17 @@ counted AS (
         AND (starts_with(base.insu_region_code, ?) OR starts_with(base.insu_region_code, ?))
 )
 SELECT
-    slot,
+    0 AS slot,
     region,
     sum(CASE WHEN is_refund THEN -1 ELSE 1 END) FILTER (WHERE cross_type <> ? AND med_type IN (?, ?, ?, ?)) AS st_x_ip,
     sum(CASE WHEN is_refund THEN -1 ELSE 1 END) FILTER (WHERE med_type IN (?, ?, ?, ?)) AS st_ip,
     count(*) FILTER (WHERE cross_type <> ? AND med_type IN (?, ?, ?, ?)) AS cases_st_x_ip,
     count(*) FILTER (WHERE med_type IN (?, ?, ?, ?)) AS cases_st_ip
 FROM counted
-GROUP BY slot, region
+GROUP BY region
 ORDER BY 1, 2;
 
--- 2: parameters [2025-01-01 2025-06-01 fact_settlement ARRIVED fact_settlement fact_settlement ARRIVED]
+-- 2: parameters [2025-01-01 2025-06-01 fact_settlement ARRIVED ARRIVED]
 WITH
 -- dim_org: each version until it ends or the next begins
 org AS (
@@ -38,8 +37,6 @@ org AS (
 -- the rows that count
 counted AS (
     SELECT
-        0 AS slot,
-        base.table_name AS table_name,
         base.status AS status,
         base.is_expected AS is_expected
     FROM delivery_day AS base
@@ -48,13 +45,13 @@ counted AS (
         AND org.valid_from <= base.stat_date
         AND org.valid_until > base.stat_date
     WHERE base.stat_date >= CAST(? AS DATE) AND base.stat_date < CAST(? AS DATE)
+        AND base.table_name = ?
 )
 SELECT
-    slot,
-    count(*) FILTER (WHERE table_name = ? AND status = ?) AS came_fact_settlement,
-    count(*) FILTER (WHERE table_name = ? AND is_expected) AS expected_fact_settlement,
-    count(*) FILTER (WHERE table_name = ? AND is_expected AND status = ?) AS arrived_fact_settlement
+    0 AS slot,
+    count(*) FILTER (WHERE status = ?) AS came_fact_settlement,
+    count(*) FILTER (WHERE is_expected) AS expected_fact_settlement,
+    count(*) FILTER (WHERE is_expected AND status = ?) AS arrived_fact_settlement
 FROM counted
-GROUP BY slot
-ORDER BY 1;
+HAVING count(*) > 0;
 

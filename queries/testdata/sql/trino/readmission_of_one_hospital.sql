@@ -19,7 +19,6 @@ seen_ip_readm30 AS (
 -- the rows that count
 counted AS (
     SELECT
-        0 AS slot,
         seen_ip_readm30.stay_id IS NOT NULL AS seen_ip_readm30
     FROM fact_inp_stay AS base
     LEFT JOIN seen_ip_readm30
@@ -30,32 +29,29 @@ counted AS (
         AND base.org_code IN (?)
 )
 SELECT
-    slot,
+    0 AS slot,
     count(*) FILTER (WHERE seen_ip_readm30) AS ip_readm30,
     count(*) AS ip_readm_den
 FROM counted
-GROUP BY slot
-ORDER BY 1;
+HAVING count(*) > 0;
 
--- 2: parameters [2025-03-01 2025-04-01 H1 fact_inp_stay ARRIVED fact_inp_stay fact_inp_stay ARRIVED]
+-- 2: parameters [2025-03-01 2025-04-01 fact_inp_stay H1 ARRIVED ARRIVED]
 WITH
 -- the rows that count
 counted AS (
     SELECT
-        0 AS slot,
-        base.table_name AS table_name,
         base.status AS status,
         base.is_expected AS is_expected
     FROM delivery_day AS base
     WHERE base.stat_date >= CAST(? AS DATE) AND base.stat_date < CAST(? AS DATE)
+        AND base.table_name = ?
         AND base.org_code IN (?)
 )
 SELECT
-    slot,
-    count(*) FILTER (WHERE table_name = ? AND status = ?) AS came_fact_inp_stay,
-    count(*) FILTER (WHERE table_name = ? AND is_expected) AS expected_fact_inp_stay,
-    count(*) FILTER (WHERE table_name = ? AND is_expected AND status = ?) AS arrived_fact_inp_stay
+    0 AS slot,
+    count(*) FILTER (WHERE status = ?) AS came_fact_inp_stay,
+    count(*) FILTER (WHERE is_expected) AS expected_fact_inp_stay,
+    count(*) FILTER (WHERE is_expected AND status = ?) AS arrived_fact_inp_stay
 FROM counted
-GROUP BY slot
-ORDER BY 1;
+HAVING count(*) > 0;
 

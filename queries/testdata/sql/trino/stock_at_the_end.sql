@@ -3,7 +3,7 @@ WITH
 -- the last day of each period that each owner delivered
 last_delivered AS (
     SELECT
-        CAST(date_trunc('month', base.stat_date) AS DATE) AS slot,
+        date_diff('month', date_trunc('month', CAST(DATE '2025-03-01' AS DATE)), date_trunc('month', CAST(base.stat_date AS DATE))) AS slot,
         base.org_code,
         max(base.stat_date) AS last_time
     FROM fact_stock_day AS base
@@ -13,7 +13,7 @@ last_delivered AS (
 -- the rows that count
 counted AS (
     SELECT
-        CAST(date_trunc('month', base.stat_date) AS DATE) AS period,
+        date_diff('month', date_trunc('month', CAST(DATE '2025-03-01' AS DATE)), date_trunc('month', CAST(base.stat_date AS DATE))) AS slot,
         base.amount AS amount
     FROM fact_stock_day AS base
     JOIN last_delivered
@@ -22,26 +22,27 @@ counted AS (
     WHERE base.stat_date >= CAST(? AS DATE) AND base.stat_date < CAST(? AS DATE)
 )
 SELECT
-    period,
+    slot,
     sum(amount) AS sk_amt
 FROM counted
-GROUP BY period
+GROUP BY slot
 ORDER BY 1;
 
--- 2: parameters [2025-03-01 2025-05-01 fact_stock_day ARRIVED fact_stock_day fact_stock_day ARRIVED fact_dispense ARRIVED fact_dispense fact_dispense ARRIVED]
+-- 2: parameters [2025-03-01 2025-05-01 fact_stock_day fact_dispense fact_stock_day ARRIVED fact_stock_day fact_stock_day ARRIVED fact_dispense ARRIVED fact_dispense fact_dispense ARRIVED]
 WITH
 -- the rows that count
 counted AS (
     SELECT
-        CAST(date_trunc('month', base.stat_date) AS DATE) AS period,
+        date_diff('month', date_trunc('month', CAST(DATE '2025-03-01' AS DATE)), date_trunc('month', CAST(base.stat_date AS DATE))) AS slot,
         base.table_name AS table_name,
         base.status AS status,
         base.is_expected AS is_expected
     FROM delivery_day AS base
     WHERE base.stat_date >= CAST(? AS DATE) AND base.stat_date < CAST(? AS DATE)
+        AND base.table_name IN (?, ?)
 )
 SELECT
-    period,
+    slot,
     count(*) FILTER (WHERE table_name = ? AND status = ?) AS came_fact_stock_day,
     count(*) FILTER (WHERE table_name = ? AND is_expected) AS expected_fact_stock_day,
     count(*) FILTER (WHERE table_name = ? AND is_expected AND status = ?) AS arrived_fact_stock_day,
@@ -49,23 +50,22 @@ SELECT
     count(*) FILTER (WHERE table_name = ? AND is_expected) AS expected_fact_dispense,
     count(*) FILTER (WHERE table_name = ? AND is_expected AND status = ?) AS arrived_fact_dispense
 FROM counted
-GROUP BY period
-ORDER BY 1;
+GROUP BY slot;
 
 -- 3: parameters [2025-03-01 2025-05-01]
 WITH
 -- the rows that count
 counted AS (
     SELECT
-        CAST(date_trunc('month', base.disp_date) AS DATE) AS period,
+        date_diff('month', date_trunc('month', CAST(DATE '2025-03-01' AS DATE)), date_trunc('month', CAST(base.disp_date AS DATE))) AS slot,
         base.amount AS amount
     FROM fact_dispense AS base
     WHERE base.disp_date >= CAST(? AS DATE) AND base.disp_date < CAST(? AS DATE)
 )
 SELECT
-    period,
+    slot,
     sum(amount) AS ds_amt
 FROM counted
-GROUP BY period
+GROUP BY slot
 ORDER BY 1;
 
