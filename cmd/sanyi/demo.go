@@ -120,6 +120,9 @@ func (d *demo) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.lake.Close()) }()
+	if err := d.groupings(); err != nil {
+		return err
+	}
 	if err := d.load(ctx); err != nil {
 		return err
 	}
@@ -130,6 +133,9 @@ func (d *demo) run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, engine.Close()) }()
 	d.step(lang.Pick("向湖提问", "asking the lake"))
 	if err := d.figures(ctx, engine); err != nil {
+		return err
+	}
+	if err := d.hospital(ctx, engine); err != nil {
 		return err
 	}
 	if err := d.books(ctx); err != nil {
@@ -177,6 +183,11 @@ func (d *demo) load(ctx context.Context) error {
 		d.say(lang.Pick("版本 %d  %s：%d 条记录，入湖 %d，隔离 %d（%.1f 秒）", "publication %d  %s: %d records, %d loaded, %d set aside (%.1f s)"), result.Publication, what, records, loaded, result.Quarantined(), time.Since(at).Seconds())
 		for _, r := range result.Refused {
 			d.say(lang.Pick("拒收 %s：%s", "refused %s: %s"), r.File, r.Reason)
+		}
+		if i == 0 {
+			if err := d.price(ctx); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
