@@ -12,27 +12,86 @@ import {
 } from '@grafana/ui';
 import { type ChangeEvent, useState } from 'react';
 
+import { CaseEditor } from '@/CaseEditor';
 import { FilterEditor } from '@/FilterEditor';
 import { chosen, common, commonGrains, FIGURES, searchIndicators } from '@/catalog';
 import { type SanyiDataSource } from '@/datasource';
 import { labels } from '@/labels';
 import { t, titleOf } from '@/language';
 import { migrate } from '@/migrate';
-import { type Format, type Indicator, type Named, type Period, type SanyiOptions, type SanyiQuery } from '@/types';
+import {
+  type Catalog,
+  DEFAULT_CASE_QUERY,
+  DEFAULT_QUERY,
+  type Format,
+  type Indicator,
+  type IndicatorQuery,
+  type Named,
+  type Period,
+  type SanyiOptions,
+  type SanyiQuery,
+} from '@/types';
 import { useCatalog } from '@/useCatalog';
 
 type Props = QueryEditorProps<SanyiDataSource, SanyiQuery, SanyiOptions>;
 
 const LABEL_WIDTH = 14;
 
-/** Which indicators, over what time, by what, against what. Everything offered comes from the catalogue. */
+/** Asks for indicators or for cases. What each of them was set to is left behind when the other one is chosen. */
 export function QueryEditor({ datasource, query: saved, onChange, onRunQuery }: Props) {
   const query = migrate(saved);
   const { catalog, error } = useCatalog(datasource);
+  const choose = (kind: SanyiQuery['kind']) => {
+    const kept = { refId: query.refId, datasource: query.datasource, hide: query.hide };
+    onChange(kind === 'case' ? { ...DEFAULT_CASE_QUERY, ...kept } : { ...DEFAULT_QUERY, ...kept });
+    onRunQuery();
+  };
+  return (
+    <>
+      {error !== undefined && (
+        <Alert title={t('catalogFailed')} severity="warning" data-testid={labels.query.error}>
+          {error}
+        </Alert>
+      )}
+      <InlineFieldRow>
+        <InlineField label={t('kind')} labelWidth={LABEL_WIDTH}>
+          <RadioButtonGroup<SanyiQuery['kind']>
+            id={labels.query.kind}
+            options={[
+              { value: 'indicator', label: t('kindIndicator') },
+              { value: 'case', label: t('kindCase') },
+            ]}
+            value={query.kind}
+            onChange={choose}
+          />
+        </InlineField>
+      </InlineFieldRow>
+      {query.kind === 'case' ? (
+        <CaseEditor query={query} catalog={catalog} onChange={onChange} onRunQuery={onRunQuery} />
+      ) : (
+        <IndicatorEditor
+          datasource={datasource}
+          query={query}
+          catalog={catalog}
+          onChange={onChange}
+          onRunQuery={onRunQuery}
+        />
+      )}
+    </>
+  );
+}
+
+interface IndicatorProps extends Pick<Props, 'datasource' | 'onChange' | 'onRunQuery'> {
+  query: IndicatorQuery;
+  catalog?: Catalog;
+}
+
+/** Which indicators, over what time, by what, against what. Everything offered comes from the catalogue. */
+function IndicatorEditor({ datasource, query, catalog, onChange, onRunQuery }: IndicatorProps) {
   const [blank, setBlank] = useState(false); // a filter that has no dimension yet is not saved
   const indicators = chosen(catalog, query.indicators);
   const dimensions = common(indicators, 'dimensions');
-  const set = (change: Partial<SanyiQuery>) => {
+  const set = (change: Partial<IndicatorQuery>) => {
     onChange({ ...query, ...change });
     onRunQuery();
   };
@@ -43,11 +102,6 @@ export function QueryEditor({ datasource, query: saved, onChange, onRunQuery }: 
   };
   return (
     <>
-      {error !== undefined && (
-        <Alert title={t('catalogFailed')} severity="warning" data-testid={labels.query.error}>
-          {error}
-        </Alert>
-      )}
       <InlineFieldRow>
         <InlineField
           label={t('indicators')}

@@ -60,7 +60,7 @@ describe('old saved queries', () => {
     });
   });
   it('keeps the one indicator of the first shape', () => {
-    expect(migrate({ refId: 'A', indicator: 'H001' } as never).indicators).toEqual(['H001']);
+    expect(migrate({ refId: 'A', indicator: 'H001' } as never)).toMatchObject({ indicators: ['H001'] });
   });
   it('leaves a newer version alone', () => {
     const newer = { refId: 'A', version: 2, sql: 'x' } as never;

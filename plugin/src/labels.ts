@@ -9,6 +9,7 @@ export const labels = {
     caText: 'sanyi-config-ca-text',
   },
   query: {
+    kind: 'sanyi-query-kind',
     indicators: 'sanyi-query-indicators',
     format: 'sanyi-query-format',
     period: 'sanyi-query-period',
@@ -24,5 +25,17 @@ export const labels = {
     removeFilter: 'sanyi-query-remove-filter',
     meaning: 'sanyi-query-meaning',
     error: 'sanyi-query-error',
+  },
+  cases: {
+    view: 'sanyi-case-view',
+    stay: 'sanyi-case-stay',
+    sections: 'sanyi-case-sections',
+    order: 'sanyi-case-order',
+    limit: 'sanyi-case-limit',
+    period: 'sanyi-case-period',
+    periodText: 'sanyi-case-period-text',
+    scheme: 'sanyi-case-scheme',
+    denied: 'sanyi-case-denied',
+    filter: (name: string) => `sanyi-case-${name}`,
   },
 } as const;
