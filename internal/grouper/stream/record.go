@@ -154,6 +154,9 @@ func plain(err error) error {
 	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		return fmt.Errorf("%s: %s is wanted", e.Field, e.Type)
 	}
+	if strings.HasPrefix(err.Error(), "error decoding string") { // package decimal repeats what it could not read
+		return errors.New("a number is wanted where there is none")
+	}
 	return err
 }
 
