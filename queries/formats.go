@@ -86,7 +86,9 @@ func (a *Answer) WriteTable(w io.Writer, c *Catalog, l lang.Language) error {
 				row = append(row, fmt.Sprint(d))
 			}
 		}
-		row = append(row, shown(r.Value), r.Unit)
+		if row = append(row, shown(r.Value), r.Unit); r.Unit == "指数" && r.Value != nil { // an index of 1.00 may be 0.9967
+			row[len(row)-2] = strconv.FormatFloat(*r.Value, 'f', 4, 64)
+		}
 		for _, cmp := range r.Compared {
 			cell := "—"
 			if cmp.Change != nil {
@@ -99,7 +101,15 @@ func (a *Answer) WriteTable(w io.Writer, c *Catalog, l lang.Language) error {
 		}
 		rows = append(rows, append(row, notes(r, l)))
 	}
-	return writeAligned(w, rows)
+	if err := writeAligned(w, rows); err != nil {
+		return err
+	}
+	for _, made := range a.Choices {
+		if _, err := fmt.Fprintf(w, "%s %s: %s\n", l.Pick("口径", "counted by"), made.Name, made.How); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func notes(r *Row, l lang.Language) string {

@@ -1,0 +1,105 @@
+-- 1: parameters [2025-01-01 2025-04-01 chs_drg_20 OK 2025-01-01 2025-04-01 chs_drg_20 OK 2025-01-01 2025-04-01 chs_drg_20 OK OK OK OK]
+WITH
+-- dim_org: each version until it ends or the next begins
+org AS (
+    SELECT
+        org_code,
+        org_level,
+        coalesce(valid_from, DATE '0001-01-01') AS valid_from,
+        least(coalesce(valid_to, DATE '9999-12-31'), coalesce(lead(valid_from) OVER (PARTITION BY org_code ORDER BY coalesce(valid_from, DATE '0001-01-01')), DATE '9999-12-31')) AS valid_until
+    FROM dim_org
+),
+-- each group_code in each period, whoever asks
+bench_group_mean AS (
+    SELECT
+        date_diff('month', CAST(DATE '2025-01-01' AS DATE), CAST(base.discharge_date AS DATE)) AS slot,
+        base.scheme AS scheme,
+        base.group_code AS group_code,
+        count(*) AS cases,
+        avg(CAST(base.total_fee AS DOUBLE)) AS cost,
+        avg(CAST(base.los_days AS DOUBLE)) AS los
+    FROM fact_case_group AS base
+    WHERE base.discharge_date >= CAST($1 AS DATE) AND base.discharge_date < CAST($2 AS DATE)
+        AND base.scheme = $3
+        AND base.status = $4
+    GROUP BY 1, 2, 3
+    HAVING count(*) >= 15
+),
+-- each group_code in each period, whoever asks
+bench_group_mean_of_level AS (
+    SELECT
+        date_diff('month', CAST(DATE '2025-01-01' AS DATE), CAST(base.discharge_date AS DATE)) AS slot,
+        base.scheme AS scheme,
+        org.org_level AS org_level,
+        base.group_code AS group_code,
+        count(*) AS cases,
+        avg(CAST(base.total_fee AS DOUBLE)) AS cost,
+        avg(CAST(base.los_days AS DOUBLE)) AS los
+    FROM fact_case_group AS base
+    LEFT JOIN org
+        ON org.org_code = base.org_code
+        AND org.valid_from <= base.discharge_date
+        AND org.valid_until > base.discharge_date
+    WHERE base.discharge_date >= CAST($5 AS DATE) AND base.discharge_date < CAST($6 AS DATE)
+        AND base.scheme = $7
+        AND base.status = $8
+    GROUP BY 1, 2, 3, 4
+    HAVING count(*) >= 15
+),
+-- the rows that count
+counted AS (
+    SELECT
+        date_diff('month', CAST(DATE '2025-01-01' AS DATE), CAST(base.discharge_date AS DATE)) AS slot,
+        base.discharge_dept AS dept,
+        base.total_fee AS total_fee,
+        bench_group_mean.cost AS bench_group_mean__cost,
+        base.status AS status,
+        bench_group_mean_of_level.cost AS bench_group_mean_of_level__cost
+    FROM fact_case_group AS base
+    LEFT JOIN org
+        ON org.org_code = base.org_code
+        AND org.valid_from <= base.discharge_date
+        AND org.valid_until > base.discharge_date
+    LEFT JOIN bench_group_mean
+        ON bench_group_mean.slot = date_diff('month', CAST(DATE '2025-01-01' AS DATE), CAST(base.discharge_date AS DATE))
+        AND bench_group_mean.scheme = base.scheme
+        AND bench_group_mean.group_code = base.group_code
+    LEFT JOIN bench_group_mean_of_level
+        ON bench_group_mean_of_level.slot = date_diff('month', CAST(DATE '2025-01-01' AS DATE), CAST(base.discharge_date AS DATE))
+        AND bench_group_mean_of_level.scheme = base.scheme
+        AND bench_group_mean_of_level.org_level = org.org_level
+        AND bench_group_mean_of_level.group_code = base.group_code
+    WHERE base.discharge_date >= CAST($9 AS DATE) AND base.discharge_date < CAST($10 AS DATE)
+        AND base.scheme = $11
+)
+SELECT
+    slot,
+    dept,
+    sum((CAST(total_fee AS DOUBLE) / nullif(CAST(bench_group_mean__cost AS DOUBLE), 0))) FILTER (WHERE status = $12 AND total_fee IS NOT NULL AND bench_group_mean__cost > 0) AS dg_cost_ratio,
+    count(*) FILTER (WHERE status = $13 AND total_fee IS NOT NULL AND bench_group_mean__cost > 0) AS dg_cost_n,
+    sum((CAST(total_fee AS DOUBLE) / nullif(CAST(bench_group_mean_of_level__cost AS DOUBLE), 0))) FILTER (WHERE status = $14 AND total_fee IS NOT NULL AND bench_group_mean_of_level__cost > 0) AS dg_level_cost_ratio,
+    count(*) FILTER (WHERE status = $15 AND total_fee IS NOT NULL AND bench_group_mean_of_level__cost > 0) AS dg_level_cost_n
+FROM counted
+GROUP BY slot, dept
+ORDER BY 1, 2;
+
+-- 2: parameters [2025-01-01 2025-04-01 fact_inp_stay ARRIVED ARRIVED]
+WITH
+-- the rows that count
+counted AS (
+    SELECT
+        date_diff('month', CAST(DATE '2025-01-01' AS DATE), CAST(base.stat_date AS DATE)) AS slot,
+        base.status AS status,
+        base.is_expected AS is_expected
+    FROM delivery_day AS base
+    WHERE base.stat_date >= CAST($1 AS DATE) AND base.stat_date < CAST($2 AS DATE)
+        AND base.table_name = $3
+)
+SELECT
+    slot,
+    count(*) FILTER (WHERE status = $4) AS came_fact_inp_stay,
+    count(*) FILTER (WHERE is_expected) AS expected_fact_inp_stay,
+    count(*) FILTER (WHERE is_expected AND status = $5) AS arrived_fact_inp_stay
+FROM counted
+GROUP BY slot;
+

@@ -1,0 +1,87 @@
+-- 1: parameters [5 2025-03-01 2025-04-01 OK 2025-03-01 2025-04-01 OK H1 5]
+WITH
+-- each group_code in each period, whoever asks
+bench_group_risk_of AS (
+    SELECT
+        base.scheme AS scheme,
+        base.group_code AS group_code,
+        count(*) AS cases,
+        sum(CASE WHEN base.discharge_way = $1 THEN 1 ELSE 0 END) AS died
+    FROM fact_case_group AS base
+    WHERE base.discharge_date >= CAST($2 AS DATE) AND base.discharge_date < CAST($3 AS DATE)
+        AND base.is_current
+        AND base.status = $4
+    GROUP BY 1, 2
+    HAVING count(*) >= 15
+),
+-- what is compared among groups
+bench_group_risk_figure AS (
+    SELECT
+        scheme,
+        group_code,
+        cases,
+        died,
+        CASE WHEN died > 0 THEN CASE WHEN (CAST(died AS DOUBLE) / nullif(CAST(cases AS DOUBLE), 0)) > 0 THEN ln(CAST((CAST(died AS DOUBLE) / nullif(CAST(cases AS DOUBLE), 0)) AS DOUBLE)) END END AS score_figure
+    FROM bench_group_risk_of
+),
+-- how many deviations each group is off the mean of the groups
+bench_group_risk_z AS (
+    SELECT
+        scheme,
+        group_code,
+        cases,
+        died,
+        (score_figure - avg(score_figure) OVER (PARTITION BY scheme)) / nullif(stddev_samp(score_figure) OVER (PARTITION BY scheme), 0) AS score_z
+    FROM bench_group_risk_figure
+),
+-- what that means
+bench_group_risk AS (
+    SELECT
+        scheme,
+        group_code,
+        cases,
+        died,
+        CASE WHEN died = 0 THEN 0 WHEN score_z < -1 THEN 1 WHEN score_z < 0 THEN 2 WHEN score_z <= 1 THEN 3 WHEN score_z > 1 THEN 4 END AS score
+    FROM bench_group_risk_z
+),
+-- the rows that count
+counted AS (
+    SELECT
+        bench_group_risk.score AS bench_group_risk__score,
+        base.discharge_way AS discharge_way
+    FROM fact_case_group AS base
+    LEFT JOIN bench_group_risk
+        ON bench_group_risk.scheme = base.scheme
+        AND bench_group_risk.group_code = base.group_code
+    WHERE base.discharge_date >= CAST($5 AS DATE) AND base.discharge_date < CAST($6 AS DATE)
+        AND base.is_current
+        AND base.status = $7
+        AND base.org_code IN ($8)
+)
+SELECT
+    0 AS slot,
+    count(*) FILTER (WHERE bench_group_risk__score = 1 AND discharge_way = $9) AS dg_low_died,
+    count(*) FILTER (WHERE bench_group_risk__score = 1) AS dg_low
+FROM counted
+HAVING count(*) > 0;
+
+-- 2: parameters [2025-03-01 2025-04-01 fact_inp_stay H1 ARRIVED ARRIVED]
+WITH
+-- the rows that count
+counted AS (
+    SELECT
+        base.status AS status,
+        base.is_expected AS is_expected
+    FROM delivery_day AS base
+    WHERE base.stat_date >= CAST($1 AS DATE) AND base.stat_date < CAST($2 AS DATE)
+        AND base.table_name = $3
+        AND base.org_code IN ($4)
+)
+SELECT
+    0 AS slot,
+    count(*) FILTER (WHERE status = $5) AS came_fact_inp_stay,
+    count(*) FILTER (WHERE is_expected) AS expected_fact_inp_stay,
+    count(*) FILTER (WHERE is_expected AND status = $6) AS arrived_fact_inp_stay
+FROM counted
+HAVING count(*) > 0;
+

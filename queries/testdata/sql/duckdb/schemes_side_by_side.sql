@@ -1,0 +1,107 @@
+-- 1: parameters [2025-01-01 2025-04-01 OK 5 2025-01-01 2025-04-01 OK 2025-01-01 2025-04-01 OK OK OK 5 OK]
+WITH
+-- each group_code in each period, whoever asks
+bench_group_mean AS (
+    SELECT
+        base.scheme AS scheme,
+        base.group_code AS group_code,
+        count(*) AS cases,
+        avg(CAST(base.total_fee AS DOUBLE)) AS cost,
+        avg(CAST(base.los_days AS DOUBLE)) AS los
+    FROM fact_case_group AS base
+    WHERE base.discharge_date >= CAST($1 AS DATE) AND base.discharge_date < CAST($2 AS DATE)
+        AND base.status = $3
+    GROUP BY 1, 2
+    HAVING count(*) >= 15
+),
+-- each group_code in each period, whoever asks
+bench_group_risk_of AS (
+    SELECT
+        base.scheme AS scheme,
+        base.group_code AS group_code,
+        count(*) AS cases,
+        sum(CASE WHEN base.discharge_way = $4 THEN 1 ELSE 0 END) AS died
+    FROM fact_case_group AS base
+    WHERE base.discharge_date >= CAST($5 AS DATE) AND base.discharge_date < CAST($6 AS DATE)
+        AND base.status = $7
+    GROUP BY 1, 2
+    HAVING count(*) >= 15
+),
+-- what is compared among groups
+bench_group_risk_figure AS (
+    SELECT
+        scheme,
+        group_code,
+        cases,
+        died,
+        CASE WHEN died > 0 THEN CASE WHEN (CAST(died AS DOUBLE) / nullif(CAST(cases AS DOUBLE), 0)) > 0 THEN ln(CAST((CAST(died AS DOUBLE) / nullif(CAST(cases AS DOUBLE), 0)) AS DOUBLE)) END END AS score_figure
+    FROM bench_group_risk_of
+),
+-- how many deviations each group is off the mean of the groups
+bench_group_risk_z AS (
+    SELECT
+        scheme,
+        group_code,
+        cases,
+        died,
+        (score_figure - avg(score_figure) OVER (PARTITION BY scheme)) / nullif(stddev_samp(score_figure) OVER (PARTITION BY scheme), 0) AS score_z
+    FROM bench_group_risk_figure
+),
+-- what that means
+bench_group_risk AS (
+    SELECT
+        scheme,
+        group_code,
+        cases,
+        died,
+        CASE WHEN died = 0 THEN 0 WHEN score_z < -1 THEN 1 WHEN score_z < 0 THEN 2 WHEN score_z <= 1 THEN 3 WHEN score_z > 1 THEN 4 END AS score
+    FROM bench_group_risk_z
+),
+-- the rows that count
+counted AS (
+    SELECT
+        base.scheme AS scheme,
+        base.total_fee AS total_fee,
+        bench_group_mean.cost AS bench_group_mean__cost,
+        base.status AS status,
+        bench_group_risk.score AS bench_group_risk__score,
+        base.discharge_way AS discharge_way
+    FROM fact_case_group AS base
+    LEFT JOIN bench_group_mean
+        ON bench_group_mean.scheme = base.scheme
+        AND bench_group_mean.group_code = base.group_code
+    LEFT JOIN bench_group_risk
+        ON bench_group_risk.scheme = base.scheme
+        AND bench_group_risk.group_code = base.group_code
+    WHERE base.discharge_date >= CAST($8 AS DATE) AND base.discharge_date < CAST($9 AS DATE)
+)
+SELECT
+    0 AS slot,
+    scheme,
+    sum((CAST(total_fee AS DOUBLE) / nullif(CAST(bench_group_mean__cost AS DOUBLE), 0))) FILTER (WHERE status = $10 AND total_fee IS NOT NULL AND bench_group_mean__cost > 0) AS dg_cost_ratio,
+    count(*) FILTER (WHERE status = $11 AND total_fee IS NOT NULL AND bench_group_mean__cost > 0) AS dg_cost_n,
+    count(*) FILTER (WHERE status = $12 AND bench_group_risk__score = 1 AND discharge_way = $13) AS dg_low_died,
+    count(*) FILTER (WHERE status = $14 AND bench_group_risk__score = 1) AS dg_low
+FROM counted
+GROUP BY scheme
+ORDER BY 1, 2;
+
+-- 2: parameters [2025-01-01 2025-04-01 fact_inp_stay ARRIVED ARRIVED]
+WITH
+-- the rows that count
+counted AS (
+    SELECT
+        base.status AS status,
+        base.is_expected AS is_expected
+    FROM delivery_day AS base
+    WHERE base.stat_date >= CAST($1 AS DATE) AND base.stat_date < CAST($2 AS DATE)
+        AND base.table_name = $3
+)
+SELECT
+    0 AS slot,
+    count(*) FILTER (WHERE status = $4) AS came_fact_inp_stay,
+    count(*) FILTER (WHERE is_expected) AS expected_fact_inp_stay,
+    count(*) FILTER (WHERE is_expected AND status = $5) AS arrived_fact_inp_stay
+FROM counted
+HAVING count(*) > 0;
+
