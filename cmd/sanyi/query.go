@@ -33,6 +33,7 @@ import (
 type queryFlags struct {
 	lake, format, now              string
 	by, compare, filters, overlays []string
+	scheme, params                 string
 	explain, bom, asJSON           bool
 	req                            queries.Request
 	whatIf                         whatIfFlags
@@ -44,6 +45,7 @@ func queryCommand() *cobra.Command {
 		Use: "query INDICATOR...", Short: "指标查询 ask indicators of a lake", Args: cobra.MinimumNArgs(1),
 		Example: "  sanyi query --lake lake H001 H004 --period 2025-03-03 --by dept_code --totals --compare wow,yoy\n" +
 			"  sanyi query --lake lake I036 --period 2025-01..2025-06 --where insu_region_code=340100 --format csv --bom > outflow.csv\n" +
+			"  sanyi query --lake lake G009 G010 --period 2025-Q1 --by org_code,dept --scheme chs_drg_20\n" +
 			"  sanyi query --lake lake H001 --period 2025-03 --explain",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.req.Indicators = splitAll(args)
@@ -62,6 +64,8 @@ func queryCommand() *cobra.Command {
 	fl.Int64Var(&f.req.Publication, "as-of", 0, "publication to ask; the newest")
 	fl.IntVar(&f.req.MinCell, "min-cell", 0, "hide figures of fewer cases, and what would give them away")
 	fl.StringVar(&f.req.Viewpoint, "viewpoint", "", "care, insured or residence; the indicator's own")
+	fl.StringVar(&f.scheme, "scheme", "", "grouped cases: count this grouping scheme; the one in force on the day of discharge")
+	fl.StringVar(&f.params, "params", "", "settled cases: count this parameter set; the one in force")
 	fl.StringVar(&f.format, "format", "table", "table, csv, json, arrow (IPC stream) or parquet")
 	fl.BoolVar(&f.asJSON, "json", false, "the same as --format json")
 	fl.BoolVar(&f.bom, "bom", false, "csv: begin with the mark by which Excel knows UTF-8")
@@ -155,6 +159,12 @@ func (f *queryFlags) complete() error {
 		return fault.New(fault.Usage, "format %q: one of table, csv, json, arrow, parquet", f.format)
 	}
 	f.req.By, f.req.Compare = splitAll(f.by), splitAll(f.compare)
+	f.req.Choose = map[string]string{}
+	for name, id := range map[string]string{"scheme": f.scheme, "params": f.params} {
+		if id != "" {
+			f.req.Choose[name] = id
+		}
+	}
 	var err error
 	if f.req.Where, err = filtersOf(f.filters); err != nil {
 		return err

@@ -1,0 +1,384 @@
+//go:build duckdb_arrow
+
+package main
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/sanyi-lake/sanyi/internal/fault"
+	"github.com/sanyi-lake/sanyi/queries"
+)
+
+// groupedCase is a case as two schemes group it.
+type groupedCase struct {
+	id, org, dept, doctor, day string
+	group                      [2]string // by chs_drg_11, in force, and by chs_drg_20
+	weight                     float64
+	los                        int
+	fee                        int
+	died                       bool
+}
+
+var schemeNames = [2]string{"chs_drg_11", "chs_drg_20"}
+
+// levelOf is the level of each organisation.
+var levelOf = map[string]string{"H1": "3", "H2": "3", "H3": "2", "H4": "2"}
+
+func randomGrouped(rng *rand.Rand, n int) []groupedCase {
+	groups := []string{"FM39", "BR23", "ES35", "IC29", "OB19", "RE19", "GB19"}
+	var out []groupedCase
+	for i := range n {
+		g := rng.IntN(len(groups))
+		c := groupedCase{
+			id: fmt.Sprint("s", i), org: fmt.Sprint("H", 1+rng.IntN(4)), dept: fmt.Sprint("D", 1+rng.IntN(3)), doctor: fmt.Sprint("doc", rng.IntN(5)),
+			day: fmt.Sprintf("2025-%02d-%02d", 1+rng.IntN(3), 1+rng.IntN(28)), group: [2]string{groups[g], groups[(g+rng.IntN(2))%len(groups)]},
+			weight: float64(1+g) / 2, los: 1 + rng.IntN(12), fee: 1000 + rng.IntN(20000), died: rng.IntN(30) < g,
+		}
+		switch rng.IntN(25) {
+		case 0:
+			c.group[0] = "0000"
+		case 1:
+			c.group[0] = "AH19" // so rare that it has no benchmark
+			c.weight = 20
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+// rowsOf are the cases as the lake holds them, by the schemes asked; the first is in force.
+func rowsOf(cs []groupedCase, schemes ...int) []map[string]any {
+	var out []map[string]any
+	for _, c := range cs {
+		for _, s := range schemes {
+			status, way := "OK", "1"
+			if c.group[s] == "0000" {
+				status = "0000"
+			}
+			if c.died {
+				way = "5"
+			}
+			row := map[string]any{
+				"stay_id": c.id, "scheme": schemeNames[s], "scheme_hash": "h", "is_current": s == schemes[0], "scheme_kind": "DRG", "org_code": c.org, "discharge_dept": c.dept,
+				"doctor_id": c.doctor, "discharge_date": c.day, "discharge_way": way, "group_code": c.group[s], "status": status, "los_days": c.los, "total_fee": c.fee,
+				"adrg_kind": "medical", "drug_fee": c.fee / 4, "material_fee": c.fee / 5, "agrees": c.los%2 == 0, "agrees_adrg": c.los%3 > 0,
+			}
+			if status == "OK" {
+				row["weight"] = c.weight
+			}
+			out = append(out, row)
+		}
+	}
+	return out
+}
+
+// orgsOf are the organisations of the cases.
+func orgsOf() []map[string]any {
+	var out []map[string]any
+	for _, code := range slices.Sorted(maps.Keys(levelOf)) {
+		out = append(out, map[string]any{"org_code": code, "org_level": levelOf[code], "region_code": "34010" + code[1:], "org_kind": "HOSP", "valid_from": "2020-01-01"})
+	}
+	return out
+}
+
+// plainFigures is section 3.5 once more, by loops: numerators and denominators of some cases beside the region's.
+func plainFigures(region, mine []groupedCase, scheme int) map[string][2]float64 {
+	type sums struct{ n, fee, los, died float64 }
+	byGroup, byLevel := map[string]sums{}, map[string]sums{}
+	add := func(m map[string]sums, key string, c groupedCase) {
+		s := m[key]
+		died := 0.0
+		if c.died {
+			died = 1
+		}
+		m[key] = sums{s.n + 1, s.fee + float64(c.fee), s.los + float64(c.los), s.died + died}
+	}
+	for _, c := range region {
+		if g := c.group[scheme]; g != "0000" {
+			add(byGroup, g, c)
+			add(byLevel, g+levelOf[c.org], c)
+		}
+	}
+	logs := map[string]float64{}
+	mean, sq := 0.0, 0.0
+	for g, s := range byGroup {
+		if s.n >= 15 && s.died > 0 {
+			logs[g] = math.Log(s.died / s.n)
+			mean += logs[g]
+		}
+	}
+	mean /= float64(len(logs))
+	for _, l := range logs {
+		sq += (l - mean) * (l - mean)
+	}
+	sd := math.Sqrt(sq / float64(len(logs)-1))
+	out := map[string][2]float64{}
+	put := func(id string, num, den float64) { out[id] = [2]float64{out[id][0] + num, out[id][1] + den} }
+	for _, c := range mine {
+		g := c.group[scheme]
+		put("G001", 1, 0)
+		if g == "0000" {
+			put("G003", 0, 1)
+			continue
+		}
+		fee, los, one := float64(c.fee), float64(c.los), 0.0
+		if c.died {
+			one = 1
+		}
+		put("G003", 1, 1)
+		put("G009", c.weight, 1)
+		put("G028", los, 1)
+		if s := byGroup[g]; s.n >= 15 {
+			put("G010", fee/(s.fee/s.n), 1)
+			put("G011", los/(s.los/s.n), 1)
+			put("G012", fee, s.fee/s.n)
+			put("G013", los, s.los/s.n)
+		}
+		if s := byLevel[g+levelOf[c.org]]; s.n >= 15 {
+			put("G014", fee/(s.fee/s.n), 1)
+			put("G015", los/(s.los/s.n), 1)
+		}
+		if l, ok := logs[g]; ok {
+			switch z := (l - mean) / sd; {
+			case z < -1:
+				put("G016", one, 1)
+			case z < 0:
+				put("G017", one, 1)
+			}
+		}
+	}
+	return out
+}
+
+var scaleOf = map[string]float64{"G003": 100, "G016": 100, "G017": 100}
+
+// agreesWith compares a row with the plain figures.
+func agreesWith(t *testing.T, r *queries.Row, want map[string][2]float64) {
+	t.Helper()
+	w, ok := want[r.Indicator]
+	scale := max(1, scaleOf[r.Indicator])
+	figure := w[0] * scale / w[1]
+	if r.Indicator == "G001" {
+		figure = w[0]
+	}
+	if !ok {
+		if r.Value != nil && *r.Value != 0 {
+			t.Errorf("%s %s %v: got %v, want none", r.Indicator, r.Period, r.Dims, *r.Value)
+		}
+		return
+	}
+	if r.Value == nil || math.Abs(*r.Value-figure) > 1e-9*math.Max(1, math.Abs(figure)) {
+		t.Errorf("%s %s %v: got %v, want %v", r.Indicator, r.Period, r.Dims, figureText(r.Value), figure)
+	}
+}
+
+var plainIDs = []string{"G001", "G003", "G009", "G010", "G011", "G012", "G013", "G014", "G015", "G016", "G017", "G028"}
+
+// TestIndexesEqualAPlainCount: indexes beside the benchmark of their own month, by hospital, department and both, with
+// every margin, against loops; the what-if scheme beside them changes nothing.
+func TestIndexesEqualAPlainCount(t *testing.T) {
+	cs := randomGrouped(rand.New(rand.NewPCG(5, 6)), 900)
+	ask := asking(t, map[string][]map[string]any{"fact_case_group": rowsOf(cs, 0, 1), "dim_org": orgsOf()})
+	months := []string{"2025-01", "2025-02", "2025-03"}
+	in := func(keep func(groupedCase) bool) []groupedCase {
+		return slices.DeleteFunc(slices.Clone(cs), func(c groupedCase) bool { return !keep(c) })
+	}
+	rows := ask(queries.Request{Indicators: plainIDs, Period: "2025-Q1", Grain: "month", By: []string{"org_code", "dept"}, Totals: true}, "2025-06-01")
+	if len(rows) != len(plainIDs)*len(months)*5*4 {
+		t.Errorf("%d rows", len(rows))
+	}
+	found := map[string]bool{}
+	for i := range rows {
+		r := &rows[i]
+		found[r.Indicator] = found[r.Indicator] || r.Value != nil
+		region := in(func(c groupedCase) bool { return strings.HasPrefix(c.day, r.Period) })
+		mine := slices.DeleteFunc(slices.Clone(region), func(c groupedCase) bool {
+			return r.Dims[0] != nil && r.Dims[0] != c.org || r.Dims[1] != nil && r.Dims[1] != c.dept
+		})
+		agreesWith(t, r, plainFigures(region, mine, 0))
+	}
+	for _, id := range plainIDs {
+		if !found[id] {
+			t.Errorf("%s: no figure at all: the rows prove nothing", id)
+		}
+	}
+	// The whole quarter has a benchmark of its own; so has the other scheme.
+	for scheme, choose := range []map[string]string{nil, {"scheme": "chs_drg_20"}} {
+		rows = ask(queries.Request{Indicators: plainIDs, Period: "2025-Q1", Grain: "total", By: []string{"doctor_id"}, Where: map[string][]string{"org_code": {"H2", "H3"}}, Choose: choose}, "2025-06-01")
+		for i := range rows {
+			r := &rows[i]
+			agreesWith(t, r, plainFigures(cs, in(func(c groupedCase) bool { return c.doctor == r.Dims[0] && (c.org == "H2" || c.org == "H3") }), scheme))
+		}
+	}
+	// Windows that overlap are read in one statement, each beside its own benchmark.
+	for _, r := range ask(queries.Request{Indicators: []string{"G010", "G016"}, Period: "2025-02..2025-03", Grain: "month", Compare: []string{"ytd_yoy"}, Where: map[string][]string{"org_code": {"H1"}}}, "2025-06-01") {
+		region := in(func(c groupedCase) bool { return c.day[:7] <= r.Period })
+		w := plainFigures(region, slices.DeleteFunc(slices.Clone(region), func(c groupedCase) bool { return c.org != "H1" }), 0)[r.Indicator]
+		if want := w[0] * max(1, scaleOf[r.Indicator]) / w[1]; math.Abs(figureOf(r.Compared[0].Current)-want) > 1e-9*want {
+			t.Errorf("%s year to %s: %v, want %v", r.Indicator, r.Period, figureOf(r.Compared[0].Current), want)
+		}
+	}
+}
+
+// groupingIDs are all indicators of grouped cases.
+func groupingIDs(c *queries.Catalog) []string {
+	var out []string
+	for _, x := range c.Indicators() {
+		if slices.Contains(c.Choices(x), "scheme") {
+			out = append(out, x.ID)
+		}
+	}
+	return out
+}
+
+// TestAHospitalsOwnAnswerIsItsRowOfTheRegions: the benchmark sees the region whoever asks, and by whichever filter.
+func TestAHospitalsOwnAnswerIsItsRowOfTheRegions(t *testing.T) {
+	c, set, bench := benchOf(t)
+	cs := randomGrouped(rand.New(rand.NewPCG(7, 8)), 500)
+	if err := queries.LoadRows(bench, set, map[string][]map[string]any{"fact_case_group": rowsOf(cs, 0, 1), "dim_org": orgsOf()}); err != nil {
+		t.Fatal(err)
+	}
+	ids := groupingIDs(c)
+	if len(ids) < 38 {
+		t.Fatalf("%d indicators of grouped cases", len(ids))
+	}
+	answer := func(req queries.Request, scope queries.Scope) map[string]queries.Row {
+		t.Helper()
+		req.Indicators, req.Period, req.Grain = ids, "2025-Q1", "month"
+		out := map[string]queries.Row{}
+		a, err := c.Ask(t.Context(), bench, req, scope)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range a.Rows {
+			out[fmt.Sprint(r.Indicator, r.Period, r.Dims)] = r
+		}
+		return out
+	}
+	by := []string{"org_code", "dept"}
+	whole := answer(queries.Request{By: by}, queries.WholeLake("test"))
+	for name, narrow := range map[string]map[string]queries.Row{
+		"scope of the organisation": answer(queries.Request{By: by}, queries.Organisations("H1")),
+		"scope of its region":       answer(queries.Request{By: by}, queries.Regions("340101")),
+		"filter by organisation":    answer(queries.Request{By: by, Where: map[string][]string{"org_code": {"H1"}}}, queries.WholeLake("test")),
+		"filter by region":          answer(queries.Request{By: by, Where: map[string][]string{"region": {"340101"}}}, queries.WholeLake("test")),
+	} {
+		if len(narrow) != len(ids)*3*3 {
+			t.Errorf("%s: %d rows", name, len(narrow))
+		}
+		for key, r := range narrow {
+			if w := whole[key]; math.Abs(figureOf(r.Value)-figureOf(w.Value)) > 1e-9*math.Max(1, math.Abs(figureOf(w.Value))) {
+				t.Errorf("%s: %s is %v, in the region's answer %v", name, key, figureOf(r.Value), figureOf(w.Value))
+			}
+		}
+	}
+}
+
+// TestDepartmentsAddUpToTheHospital: numerators and denominators of every indicator that is a sum of sums.
+func TestDepartmentsAddUpToTheHospital(t *testing.T) {
+	c, set, bench := benchOf(t)
+	cs := randomGrouped(rand.New(rand.NewPCG(9, 10)), 300)
+	if err := queries.LoadRows(bench, set, map[string][]map[string]any{"fact_case_group": rowsOf(cs, 0, 1), "dim_org": orgsOf()}); err != nil {
+		t.Fatal(err)
+	}
+	for _, dim := range []string{"dept", "doctor_id"} {
+		a, err := c.Ask(t.Context(), bench, queries.Request{Indicators: groupingIDs(c), Period: "2025-01", By: []string{"org_code", dim}, Totals: true}, queries.WholeLake("test"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		parts, wholes := map[string][2]float64{}, map[string][2]float64{}
+		for _, r := range a.Rows {
+			if r.Indicator == "G007" || len(r.Total) > 0 && r.Total[0] != dim { // groups of departments overlap
+				continue
+			}
+			into := parts
+			if len(r.Total) == 1 {
+				into = wholes
+			}
+			key := fmt.Sprint(r.Indicator, r.Dims[0])
+			value := func(p *float64) float64 {
+				if p == nil {
+					return 0
+				}
+				return *p
+			}
+			into[key] = [2]float64{into[key][0] + value(r.Numerator), into[key][1] + value(r.Denominator)}
+		}
+		for key, whole := range wholes {
+			for i := range whole {
+				if math.Abs(parts[key][i]-whole[i]) > 1e-9*math.Max(1, whole[i]) {
+					t.Errorf("%s by %s: parts make %v, the hospital is %v", key, dim, parts[key], whole)
+				}
+			}
+		}
+	}
+}
+
+// TestSchemesSideBySideDoNotDouble: the answer is that of a lake with one scheme alone, of either.
+func TestSchemesSideBySideDoNotDouble(t *testing.T) {
+	cs := randomGrouped(rand.New(rand.NewPCG(11, 12)), 300)
+	c, _, _ := benchOf(t)
+	req := queries.Request{Indicators: groupingIDs(c), Period: "2025-Q1", By: []string{"org_code"}, Totals: true}
+	asker := func(schemes ...int) func(queries.Request) []queries.Row {
+		ask := asking(t, map[string][]map[string]any{"fact_case_group": rowsOf(cs, schemes...), "dim_org": orgsOf()})
+		return func(req queries.Request) []queries.Row { return ask(req, "2025-06-01") }
+	}
+	same := func(what string, got, want []queries.Row) {
+		t.Helper()
+		if len(got) != len(want) {
+			t.Fatalf("%s: %d rows, want %d", what, len(got), len(want))
+		}
+		for i := range got {
+			if figureOf(got[i].Value) != figureOf(want[i].Value) || figureOf(got[i].Completeness) != figureOf(want[i].Completeness) {
+				t.Errorf("%s: %s %v is %v, want %v", what, got[i].Indicator, got[i].Dims, figureOf(got[i].Value), figureOf(want[i].Value))
+			}
+		}
+	}
+	both, one, other := asker(0, 1), asker(0), asker(1)
+	same("the scheme in force", both(req), one(req))
+	chosen := req
+	chosen.Choose = map[string]string{"scheme": "chs_drg_20"}
+	same("the scheme chosen", both(chosen), other(req))
+	filtered := req
+	filtered.Where = map[string][]string{"scheme": {"chs_drg_20"}}
+	same("the scheme filtered by", both(filtered), other(req))
+	beside := req
+	beside.By, beside.Totals = []string{"scheme"}, false
+	total := req
+	total.By, total.Totals = nil, false
+	got := both(beside)
+	for i, want := range []([]queries.Row){one(total), other(total)} {
+		same(schemeNames[i]+" beside the other", slices.DeleteFunc(slices.Clone(got), func(r queries.Row) bool { return r.Dims[0] != schemeNames[i] }), want)
+	}
+}
+
+// TestWhatCannotBeChosenIsSaid: a wrong choice is a usage error that names what there is.
+func TestWhatCannotBeChosenIsSaid(t *testing.T) {
+	c, _, bench := benchOf(t)
+	for want, req := range map[string]queries.Request{
+		"no scheme to choose: its tables hold one method alone":         {Indicators: []string{"H001"}, Choose: map[string]string{"scheme": "x"}},
+		"no scheme to choose; there is params":                          {Indicators: []string{"G046"}, Choose: map[string]string{"scheme": "x"}},
+		"no version to choose; there is scheme":                         {Indicators: []string{"G009"}, Choose: map[string]string{"version": "x"}},
+		"scheme is chosen, but empty":                                   {Indicators: []string{"G009"}, Choose: map[string]string{"scheme": ""}},
+		"a total over every scheme would count each case several times": {Indicators: []string{"G009"}, By: []string{"scheme"}, Totals: true},
+		"several values of scheme would count each case several times":  {Indicators: []string{"G009"}, Where: map[string][]string{"scheme": {"a", "b"}}},
+	} {
+		req.Period = "2025-03"
+		if _, err := c.Ask(t.Context(), bench, req, queries.WholeLake("test")); err == nil || fault.KindOf(err) != fault.Usage || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want a usage error with %q", err, want)
+		}
+	}
+	a, err := c.Ask(t.Context(), bench, queries.Request{Indicators: []string{"G009", "G046", "H001"}, Period: "2025-03"}, queries.WholeLake("test"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []queries.Choice{{Name: "scheme", How: "fact_case_group.is_current"}, {Name: "params", How: "fact_case_settle.is_current"}}; !slices.Equal(a.Choices, want) {
+		t.Errorf("choices %v, want %v", a.Choices, want)
+	}
+}
