@@ -112,6 +112,9 @@ func (s *Lake) travelling(a *queries.Answer, now time.Time) *api.Answer {
 	for _, c := range a.Compare {
 		out.Compare = append(out.Compare, c.Name)
 	}
+	for _, c := range a.Choices {
+		out.Choices = append(out.Choices, api.Choice(c))
+	}
 	for i := range a.Rows {
 		r := &a.Rows[i]
 		row := api.Row{
@@ -167,6 +170,7 @@ func (s *Lake) describe(x *queries.Indicator) (api.Indicator, error) {
 	out := api.Indicator{
 		ID: x.ID, Title: api.Text(x.Title), Meaning: api.Text{ZH: x.Meaning}, Unit: x.Unit, Group: groups[x.ID[0]], Direction: x.Direction, Viewpoint: x.Viewpoint,
 		Grains: append(slices.Clone(x.Grains), "total"), Dimensions: []api.Named{}, Comparisons: []api.Named{},
+		Choices: s.catalog.Choices(x),
 	}
 	for _, dim := range x.Dimensions {
 		out.Dimensions = append(out.Dimensions, api.Named{ID: dim, Title: s.dimensionTitle(x, dim)})

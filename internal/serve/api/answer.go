@@ -12,9 +12,17 @@ type Answer struct {
 	Publication int64
 	By          []string // dimensions in the order asked; each is a column
 	Compare     []string // comparisons in the order asked; each makes base_, change_, points_ and base_period_
+	Choices     []Choice // of several methods whose rows stand side by side (grouping schemes, parameter sets), which was counted
 	Rows        []Row
 
 	Names map[string]map[string]string // dimension → code → what it is called; not nil: each dimension has a column name_<dimension>
+}
+
+// Choice is the method that was counted: the one that the question chose, or the lake's own.
+type Choice struct {
+	Name  string `json:"name"`            // scheme, params
+	Value string `json:"value,omitempty"` // empty: the question chose none
+	How   string `json:"how"`             // the condition in words
 }
 
 // Row is one figure. Nil means that there is none: nothing was delivered, the base is missing, or it is suppressed.
@@ -141,10 +149,19 @@ func (a *Answer) nameOf(r *Row, dim string) any {
 	return nil
 }
 
-// MarshalJSON writes the command line contract's shape: {"publication", "rows": [{…}]}, a missing value as null.
+// MarshalJSON writes the command line contract's shape: {"publication", "rows": [{…}]}, a missing value as null, and
+// "choices" where there was something to choose.
 func (a *Answer) MarshalJSON() ([]byte, error) {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, `{"publication":%d,"rows":[`, a.Publication)
+	fmt.Fprintf(&b, `{"publication":%d,`, a.Publication)
+	if len(a.Choices) > 0 {
+		choices, err := json.Marshal(a.Choices)
+		if err != nil {
+			return nil, fmt.Errorf("answer: choices: %w", err)
+		}
+		fmt.Fprintf(&b, `"choices":%s,`, choices)
+	}
+	b.WriteString(`"rows":[`)
 	cols := a.Columns()
 	for i := range a.Rows {
 		if i > 0 {

@@ -86,6 +86,7 @@ type Indicator struct {
 	Grains      []string `json:"grains"`
 	Dimensions  []Named  `json:"dimensions"`
 	Comparisons []Named  `json:"comparisons"`
+	Choices     []string `json:"choices,omitempty"` // what a question may choose: scheme, params
 }
 
 // Named is a thing with an id and a title: a dimension, a comparison.

@@ -20,6 +20,7 @@ const (
 	MetaPublication = "sanyi.publication"
 	MetaBy          = "sanyi.by"      // comma-separated
 	MetaCompare     = "sanyi.compare" // comma-separated
+	MetaChoices     = "sanyi.choices" // semicolon-separated conditions in words, by which rows of one method were counted; not there where nothing was to choose
 )
 
 // batchRows bounds the memory of one record batch on either side.
@@ -50,10 +51,16 @@ func (a *Answer) ArrowSchema(zone *time.Location) *arrow.Schema {
 		}
 		fields = append(fields, arrow.Field{Name: name, Type: t, Nullable: true})
 	}
-	meta := arrow.NewMetadata(
-		[]string{MetaWire, MetaPublication, MetaBy, MetaCompare},
-		[]string{strconv.Itoa(WireVersion), strconv.FormatInt(a.Publication, 10), strings.Join(a.By, ","), strings.Join(a.Compare, ",")},
-	)
+	keys := []string{MetaWire, MetaPublication, MetaBy, MetaCompare}
+	values := []string{strconv.Itoa(WireVersion), strconv.FormatInt(a.Publication, 10), strings.Join(a.By, ","), strings.Join(a.Compare, ",")}
+	if len(a.Choices) > 0 {
+		made := make([]string, 0, len(a.Choices))
+		for _, c := range a.Choices {
+			made = append(made, c.Name+": "+c.How)
+		}
+		keys, values = append(keys, MetaChoices), append(values, strings.Join(made, "; "))
+	}
+	meta := arrow.NewMetadata(keys, values)
 	return arrow.NewSchema(fields, &meta)
 }
 
