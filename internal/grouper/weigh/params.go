@@ -219,16 +219,14 @@ func (p *Params) check(name string) error {
 		case !y.Weight.IsPositive():
 			return bad("years: entry %d: a positive weight is wanted", i+1)
 		}
-		key := 0
-		if y.Year != nil {
-			key = *y.Year
-		} else {
-			key = *y.Back
+		key := y.Back
+		if key == nil {
+			key = y.Year
 		}
-		if seen[key] {
+		if seen[*key] {
 			return bad("years: entry %d is there twice", i+1)
 		}
-		seen[key] = true
+		seen[*key] = true
 	}
 	ids := map[string]bool{}
 	for i := range p.Trim {

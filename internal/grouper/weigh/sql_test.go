@@ -61,50 +61,55 @@ trim:
 	}
 	defer db.Close()
 	for seed := range uint64(6) {
-		cases := region(rand.New(rand.NewPCG(seed, 5)), 20_000)
-		path := filepath.Join(t.TempDir(), "cases.csv")
-		if err := os.WriteFile(path, []byte(asCSV(cases)), 0o600); err != nil {
+		agreesWithSQL(t, db, params, seed)
+	}
+}
+
+func agreesWithSQL(t *testing.T, db *sql.DB, params string, seed uint64) {
+	t.Helper()
+	cases := region(rand.New(rand.NewPCG(seed, 5)), 20_000)
+	path := filepath.Join(t.TempDir(), "cases.csv")
+	if err := os.WriteFile(path, []byte(asCSV(cases)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got := work(t, params, cases)
+	rows, err := db.QueryContext(t.Context(), oracle, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	groups := 0
+	for rows.Next() {
+		var code string
+		var n, mean, rw int64
+		var cv, sd sql.NullFloat64
+		var p25, median, p75, riv float64
+		if err := rows.Scan(&code, &n, &mean, &rw, &sd, &cv, &p25, &median, &p75, &riv); err != nil {
 			t.Fatal(err)
 		}
-		got := work(t, params, cases)
-		rows, err := db.QueryContext(t.Context(), oracle, path)
-		if err != nil {
-			t.Fatal(err)
+		groups++
+		g := groupOf(t, got, code)
+		if g.After.Cases != n || g.Mean.Shift(2).IntPart() != mean || g.RW.Shift(4).IntPart() != rw {
+			t.Errorf("seed %d, %s: got %d cases, mean %s, RW %s; SQL has %d, %d fen, %d/10000", seed, code, g.After.Cases, g.Mean, g.RW, n, mean, rw)
 		}
-		groups := 0
-		for rows.Next() {
-			var code string
-			var n, mean, rw int64
-			var cv, sd sql.NullFloat64
-			var p25, median, p75, riv float64
-			if err := rows.Scan(&code, &n, &mean, &rw, &sd, &cv, &p25, &median, &p75, &riv); err != nil {
-				t.Fatal(err)
-			}
-			groups++
-			g := groupOf(t, got, code)
-			if g.After.Cases != n || g.Mean.Shift(2).IntPart() != mean || g.RW.Shift(4).IntPart() != rw {
-				t.Errorf("seed %d, %s: got %d cases, mean %s, RW %s; SQL has %d, %d fen, %d/10000", seed, code, g.After.Cases, g.Mean, g.RW, n, mean, rw)
-			}
-			near := func(what string, got *float64, want float64) {
-				if got == nil || math.Abs(*got-want) > 1e-9*max(1, math.Abs(want)) {
-					t.Errorf("seed %d, %s: %s differs: %v, SQL has %v", seed, code, what, got, want)
-				}
-			}
-			near("p25", g.After.P25, p25)
-			near("median", g.After.Median, median)
-			near("p75", g.After.P75, p75)
-			near("RIV", got.After.RIV, riv)
-			if n > 1 {
-				near("SD", g.After.SD, sd.Float64)
-				near("CV", g.After.CV, cv.Float64)
+		near := func(what string, got *float64, want float64) {
+			if got == nil || math.Abs(*got-want) > 1e-9*max(1, math.Abs(want)) {
+				t.Errorf("seed %d, %s: %s differs: %v, SQL has %v", seed, code, what, got, want)
 			}
 		}
-		if err := rows.Err(); err != nil {
-			t.Fatal(err)
+		near("p25", g.After.P25, p25)
+		near("median", g.After.Median, median)
+		near("p75", g.After.P75, p75)
+		near("RIV", got.After.RIV, riv)
+		if n > 1 {
+			near("SD", g.After.SD, sd.Float64)
+			near("CV", g.After.CV, cv.Float64)
 		}
-		_ = rows.Close()
-		if groups != got.After.Groups || groups < 20 {
-			t.Errorf("seed %d: %d groups, SQL has %d", seed, got.After.Groups, groups)
-		}
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	if groups != got.After.Groups || groups < 20 {
+		t.Errorf("seed %d: %d groups, SQL has %d", seed, got.After.Groups, groups)
 	}
 }

@@ -3,8 +3,6 @@ package weigh
 import (
 	"math"
 	"slices"
-
-	"github.com/shopspring/decimal"
 )
 
 // trim applies the rules in their order, each to what the ones before left, and counts what each took from each group.
@@ -25,9 +23,10 @@ func (l *pool) trim(codes []string, groups []Group) {
 			if of == nil && rule.statistical() {
 				of = rule.limits(g.cases)
 			}
+			takes := rule.test(of)
 			kept := g.cases[:0]
 			for _, r := range g.cases {
-				if !rule.takes(&r, of) {
+				if !takes(&r) {
 					kept = append(kept, r)
 				}
 			}
@@ -43,17 +42,20 @@ type limits struct{ low, high float64 }
 // limits of the cases of each year, or of all of them (key 0).
 func (t *Trim) limits(cases []record) map[int]limits {
 	costs := map[int][]int64{}
+	if !t.ByYear {
+		costs[0] = make([]int64, 0, len(cases))
+	}
 	for i := range cases {
-		key := 0
 		if t.ByYear {
-			key = int(cases[i].year)
+			costs[int(cases[i].year)] = append(costs[int(cases[i].year)], cases[i].cost)
+			continue
 		}
-		costs[key] = append(costs[key], cases[i].cost)
+		costs[0] = append(costs[0], cases[i].cost)
 	}
 	out := make(map[int]limits, len(costs))
 	for key, list := range costs {
 		slices.Sort(list)
-		if len(list) < t.AtLeast {
+		if len(list) < max(1, t.AtLeast) {
 			out[key] = limits{math.Inf(-1), math.Inf(1)}
 			continue
 		}
@@ -94,22 +96,26 @@ func (t *Trim) value(cost int64) float64 {
 	return float64(cost)
 }
 
-func (t *Trim) takes(r *record, of map[int]limits) bool {
+// test says which cases the rule takes, given the limits of the years.
+func (t *Trim) test(of map[int]limits) func(*record) bool {
 	switch {
 	case t.LOSOver != nil:
-		return decimal.New(int64(r.los), -2).GreaterThan(t.LOSOver.Decimal)
+		limit := t.LOSOver.Shift(2).Floor().IntPart()
+		return func(r *record) bool { return int64(r.los) > limit }
 	case t.LOSUnder != nil:
-		return decimal.New(int64(r.los), -2).LessThan(t.LOSUnder.Decimal)
+		limit := t.LOSUnder.Shift(2).Ceil().IntPart()
+		return func(r *record) bool { return int64(r.los) < limit }
 	case t.CostBelow != nil:
-		return decimal.New(r.cost, -2).LessThan(t.CostBelow.Decimal)
+		limit := t.CostBelow.Shift(2).Ceil().IntPart()
+		return func(r *record) bool { return r.cost < limit }
 	case t.CostAbove != nil:
-		return decimal.New(r.cost, -2).GreaterThan(t.CostAbove.Decimal)
+		limit := t.CostAbove.Shift(2).Floor().IntPart()
+		return func(r *record) bool { return r.cost > limit }
+	case t.ByYear:
+		return func(r *record) bool { return of[int(r.year)].outside(t.value(r.cost)) }
 	}
-	key := 0
-	if t.ByYear {
-		key = int(r.year)
-	}
-	lim := of[key]
-	v := t.value(r.cost)
-	return v < lim.low || v > lim.high
+	lim := of[0]
+	return func(r *record) bool { return lim.outside(t.value(r.cost)) }
 }
+
+func (l limits) outside(v float64) bool { return v < l.low || v > l.high }

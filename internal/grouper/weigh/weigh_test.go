@@ -8,6 +8,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -116,7 +117,7 @@ func region(rng *rand.Rand, n int) []weigh.Case {
 		g := int(rng.ExpFloat64() * 6)
 		level := 1 + rng.IntN(3)
 		c := weigh.Case{
-			ID: fmt.Sprint(i), Year: 2022 + rng.IntN(4), Group: fmt.Sprintf("%c%c%d%d", 'A'+g%5, 'B'+g%3, 1+g%4, 1+2*(g%3)), Level: fmt.Sprint(level),
+			ID: strconv.Itoa(i), Year: 2022 + rng.IntN(4), Group: fmt.Sprintf("%c%c%d%d", 'A'+g%5, 'B'+g%3, 1+g%4, 1+2*(g%3)), Level: strconv.Itoa(level),
 			Org: fmt.Sprintf("H%d%d", level, rng.IntN(4)), Insurance: []string{"employee", "resident"}[rng.IntN(2)], LOS: float64(rng.IntN(30)),
 			Cost: int64(math.Exp(rng.NormFloat64()*0.6+math.Log(float64(3000*(1+g))))*100) + 1,
 		}
@@ -476,7 +477,7 @@ func TestNeutralRatesSpendTheBudget(t *testing.T) {
 
 func TestAMistakeInTheParametersIsNamed(t *testing.T) {
 	for text, want := range map[string]string{
-		"scheme: drg\nyaers: []\n":                                           "line 2",
+		"scheme: drg\nyear_s: []\n":                                          "line 2",
 		"scheme: drg\nsmall: {below: few}\n":                                 "line 2",
 		"id: x\n":                                                            "scheme",
 		"scheme: drg\ntrim: [{id: a, sigma: 3, iqr: 1}]\n":                   "rule a: exactly one",
@@ -514,4 +515,18 @@ func TestAMistakeInTheParametersIsNamed(t *testing.T) {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}
+}
+
+func BenchmarkWeigh(b *testing.B) {
+	cases := region(rand.New(rand.NewPCG(1, 1)), 200_000)
+	p, err := weigh.Load([]byte(rich), "rich.yaml")
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if _, err := weigh.Weigh(p, from(cases), nil); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(cases)), "ns/case")
 }
