@@ -289,6 +289,73 @@ func TestAColumnThatCameLaterIsNullInOlderFiles(t *testing.T) {
 	}
 }
 
+// Files of one table differ: an older one lacks a column, has another under its former name, narrower and in another
+// place; a source that cannot fill a column leaves it out. Each column is found by its field id.
+func TestFilesOfOneTableMayDifferInColumns(t *testing.T) {
+	loader, err := OpenLoader(t.Context(), LoaderOptions{Work: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer loader.Close()
+	contract := func(columns string) *schema.Table {
+		c, err := schema.Parse("exam_place.yaml", []byte(strings.Replace(examText(t, "exam_place"), "columns:\n", "columns:\n"+columns, 1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	beds := "  - {id: 9, name: beds, title: {zh: 床, en: beds}, type: int64, sensitivity: P}\n"
+	now := contract(beds + "  - {id: 8, name: level, title: {zh: 级, en: level}, type: varchar(3), sensitivity: P}\n")
+	var paths []string
+	write := func(c *schema.Table, columns string) {
+		path := filepath.Join(t.TempDir(), "data.parquet")
+		if _, err := loader.CopyParquet(t.Context(), c, "SELECT "+columns, path, CopyOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		paths = append(paths, path)
+	}
+	all := func(c *schema.Table, given map[string]string) string {
+		var out []string
+		for _, col := range c.AllColumns() {
+			v := "NULL"
+			if given[col.Name] != "" {
+				v = given[col.Name]
+			}
+			out = append(out, fmt.Sprintf("%s::%s AS %s", v, col.Type.SQL(), quoteName(col.Name)))
+		}
+		return strings.Join(out, ", ")
+	}
+	write(now, all(now, map[string]string{"org_code": "'A'", "beds": "40", "level": "'3A'"}))
+	old := contract("  - {id: 9, name: level, title: {zh: 床, en: beds}, type: int32, sensitivity: P}\n") // the name now means another column
+	write(old, all(old, map[string]string{"org_code": "'B'", "level": "7"}))
+	older := contract("")
+	write(older, all(older, map[string]string{"org_code": "'C'"}))
+
+	uses := []engine.Use{{Table: "exam_place", Columns: []string{"beds", "org_code"}}, {Table: "exam_place", Columns: []string{"level"}}}
+	tables := map[string]string{"exam_place": relation(now, columnsOf(now, uses), paths)}
+	if strings.Contains(tables["exam_place"], "org_name") {
+		t.Errorf("a column that the statement does not name is read: %s", tables["exam_place"])
+	}
+	text, ok := inline("WITH\ncounted AS (SELECT org_code, level, beds FROM exam_place)\nSELECT org_code || ' ' || coalesce(level, '-') || ' ' || coalesce(beds::VARCHAR, '-') AS place FROM counted ORDER BY 1", uses, tables)
+	if !ok {
+		t.Fatal("a compiled statement is not answered in one")
+	}
+	res, err := loader.Query(t.Context(), text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := fmt.Sprint(res.Batches[0].Column(0)), `["A 3A 40" "B - 7" "C - -"]`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	res, err = loader.Query(t.Context(), "SELECT count(*) AS n, max(org_name) IS NULL AS none FROM "+ReadFiles(now, paths))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(res.Batches[0].Column(0)); got != "[3]" {
+		t.Errorf("over all columns: got %s rows, want 3", got)
+	}
+}
+
 func TestAuditsSeeWhatIsStaged(t *testing.T) {
 	l, set := examLake(t)
 	e, err := Open(l, set, Options{Threads: 1})

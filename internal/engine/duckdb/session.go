@@ -84,7 +84,7 @@ func inline(text string, uses []engine.Use, tables map[string]string) (string, b
 	var b strings.Builder
 	b.WriteString(compiledHead)
 	for _, name := range slices.Sorted(maps.Keys(tables)) {
-		if strings.Contains(rest, "\n"+name+" AS (") { // a part of the statement of that very name
+		if strings.Contains(text, "\n"+name+" AS (") { // a part of the statement of that very name
 			return "", false
 		}
 		b.WriteString(quoteName(name) + " AS NOT MATERIALIZED (" + tables[name] + "),\n")

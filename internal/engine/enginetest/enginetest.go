@@ -137,6 +137,7 @@ func Run(t *testing.T, e engine.Engine) {
 		})
 	}
 	t.Run("pruning never changes a result", func(t *testing.T) { pruning(t, e) })
+	t.Run("naming columns never changes a result", func(t *testing.T) { named(t, e) })
 	t.Run("a cap", func(t *testing.T) { capped(t, e) })
 	t.Run("a cancelled question", func(t *testing.T) { cancelled(t, e) })
 	t.Run("a wrong question", func(t *testing.T) {
@@ -221,6 +222,32 @@ func pruning(t *testing.T, e engine.Engine) {
 	})
 	if got != "61" {
 		t.Errorf("two intervals: got %s, want 61", got)
+	}
+}
+
+// named asks with the columns told to the engine and without, in the words of the compiler and in others.
+func named(t *testing.T, e engine.Engine) {
+	t.Helper()
+	for _, sql := range []string{
+		"WITH\ncounted AS (SELECT stay.org_code, stay.los FROM exam_stay AS stay WHERE stay.discharge_date >= $1)\nSELECT org_code, sum(los) AS days FROM counted GROUP BY 1 ORDER BY 1",
+		"WITH\nlast AS (SELECT max(discharge_date) AS discharge_date FROM exam_stay WHERE discharge_date >= $1)\nSELECT count(*) AS n, min(stay.los) AS los, min(stay.org_code) AS org_code FROM exam_stay AS stay JOIN last USING (discharge_date)",
+		"WITH\nexam_stay AS (SELECT org_code, los, discharge_date FROM exam_stay)\nSELECT count(*) AS n, sum(los) AS days, min(org_code) AS org_code FROM exam_stay WHERE discharge_date >= $1",
+		"SELECT org_code, sum(los) AS days FROM exam_stay WHERE discharge_date >= $1 GROUP BY 1 ORDER BY 1",
+	} {
+		s := engine.Statement{SQL: sql, Args: []any{day("2025-01-10")}, Uses: []engine.Use{{Table: "exam_stay", From: day("2025-01-10")}}}
+		want := ask(t, e, s)
+		s.Uses[0].Columns = []string{"org_code", "los", "discharge_date"}
+		if got := ask(t, e, s); got != want {
+			t.Errorf("%s\nwith its columns named: got %s, want %s", sql, got, want)
+		}
+	}
+	none := engine.Statement{SQL: "WITH\ncounted AS (SELECT 0 AS slot FROM exam_none)\nSELECT count(*) AS n FROM counted", Uses: []engine.Use{{Table: "exam_none", Columns: []string{}}}}
+	if got := ask(t, e, none); got != "0" {
+		t.Errorf("rows of a table of which no column is named: got %s, want 0", got)
+	}
+	none.SQL, none.Uses[0].Table = "WITH\ncounted AS (SELECT 0 AS slot FROM exam_stay)\nSELECT count(*) AS n FROM counted", "exam_stay"
+	if got := ask(t, e, none); got != "200" {
+		t.Errorf("rows of a table of which no column is named: got %s, want 200", got)
 	}
 }
 
