@@ -17,7 +17,8 @@ func (c *Catalog) Document(w io.Writer) error {
 	b.WriteString("# 指标目录 Indicators\n\n<!-- Generated from queries/: UPDATE_GOLDEN=1 go test -tags duckdb_arrow ./queries -run Documented -->\n\n")
 	fmt.Fprintf(&b, "%d 个指标、%d 个度量、%d 个算例。`sanyi catalog indicators ID` 给出一个指标的全部内容,`sanyi check` 运行全部算例。\n"+
 		"%d indicators over %d measures, with %d worked cases that `sanyi check` runs. An indicator is one file of `queries/indicators`, a measure one entry of `queries/measures`.\n\n", len(xs), len(c.Measures()), cases, len(xs), len(c.Measures()), cases)
-	b.WriteString("Shares are parts times the scale; sums are divided last. Viewpoint says whose region counts: care (where it was given), insured, residence.\n\n")
+	b.WriteString("Shares are parts times the scale; sums are divided last. Viewpoint says whose region counts: care (where it was given), insured, residence.\n" +
+		"Where several grouping schemes or parameter sets stand side by side a figure counts one: the one in force, or what `--scheme`, `--params` choose; by scheme or params they stand beside each other.\n\n")
 	for _, room := range []struct{ dir, title string }{
 		{"hospital", "医疗 Hospital"}, {"insurance", "医保 Insurance"}, {"grouping", "分组与支付 DRG/DIP grouping and payment"}, {"drug", "医药 Drugs and supplies"}, {"publichealth", "公卫/基层 Public health and primary care"}, {"platform", "平台 Platform"},
 	} {
