@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/sanyi-lake/sanyi/datasets/dict"
 	"github.com/sanyi-lake/sanyi/ingest/cases"
 	"github.com/sanyi-lake/sanyi/ingest/landing"
@@ -353,24 +355,33 @@ func (r *run) newest(all []*delivery) map[string]string {
 	return out
 }
 
+// keepers is how many raw files are written side by side: each waits for the disk to say that it is there.
+const keepers = 8
+
 // keepRaw stores the raw files under landing/raw, once each.
 func (r *run) keepRaw(ctx context.Context, todo []*delivery) error {
-	kept := map[string]bool{}
+	seen := map[string]bool{}
+	var files []string
 	for _, d := range todo {
 		for _, j := range d.files() {
-			if kept[j.member.Disk] {
-				continue
-			}
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			kept[j.member.Disk] = true
-			if _, err := landing.Keep(r.lake.Landing(), j.member.Disk); err != nil {
-				return err
+			if disk := j.member.Disk; !seen[disk] {
+				seen[disk] = true
+				files = append(files, disk)
 			}
 		}
 	}
-	return nil
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(keepers)
+	for _, disk := range files {
+		group.Go(func() error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			_, err := landing.Keep(r.lake.Landing(), disk)
+			return err
+		})
+	}
+	return group.Wait()
 }
 
 func (r *run) openLoader(ctx context.Context) error {
