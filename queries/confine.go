@@ -28,7 +28,7 @@ func (c *Catalog) Confine(table, alias string, scope Scope, bind func(value any)
 		}
 		ways = append(ways, fmt.Sprintf("%s.%s IN (%s)", alias, t.Scope.Org, strings.Join(places, ", ")))
 	}
-	if len(scope.regions) > 0 {
+	if len(scope.regions) > 0 && scope.looksFrom(schema.Care) {
 		below := func(column string) string {
 			parts := make([]string, len(scope.regions))
 			for i, code := range scope.regions {

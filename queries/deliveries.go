@@ -22,10 +22,13 @@ func (p *Plan) arrivalOf(q *question, m *Measure) error {
 	}
 	a := &arrival{table: of, byDay: m.TimeKind != Open && m.TimeKind != Version, totals: p.req.Totals}
 	s := &scan{table: t, kind: Event, time: "stat_date", view: q.viewpoint}
+	if byOrganisation(m.table, q.viewpoint) {
+		s.view = schema.Care // where the organisation decides whose a row is, only the region's organisations deliver
+	}
 	var key strings.Builder
 	key.WriteString(deliveries)
 	if len(p.scope.regions) > 0 {
-		key.WriteString(q.viewpoint)
+		key.WriteString(s.view)
 	}
 	for i, name := range p.req.By {
 		if at, err := p.catalog.find(ownerName(name, m, q.viewpoint), t, nil, schema.Care); err == nil && name != hourOfDay {
@@ -40,6 +43,7 @@ func (p *Plan) arrivalOf(q *question, m *Measure) error {
 			fmt.Fprintf(&key, "where %v%q;", at, p.req.Where[name])
 		}
 	}
+	a.beyond = !p.scope.whole && len(p.scope.regions) > 0 && s.view != schema.Care && len(s.dims)+len(s.filters) > 0
 	s.key = key.String()
 	for _, have := range p.scans {
 		if have.key == s.key {
@@ -66,6 +70,12 @@ func (p *Plan) arrivalOf(q *question, m *Measure) error {
 	a.arrived = leafFor("arrived", table+" and is_expected and status = 'ARRIVED'")
 	q.arrivals[of] = a
 	return nil
+}
+
+// byOrganisation reports a table whose rows are a region's by where care was given, whatever the viewpoint.
+func byOrganisation(t *schema.Table, viewpoint string) bool {
+	at := t.Scope.Region[viewpoint]
+	return at == "" || strings.HasPrefix(at, "via ")
 }
 
 // tablesOf keeps the deliveries of several tables: of all others nothing is counted.

@@ -177,7 +177,7 @@ func (a *asker) cellOf(leafName string, w Window, g group) (cell, bool) {
 // delivered reports whether anything of a measure's table came for a window and group.
 func (a *asker) delivered(m *Measure, w Window, g group) bool {
 	arr := a.question.arrivals[arrivesAs(m.table)]
-	if arr == nil {
+	if arr == nil || !a.tells(arr, g) {
 		return false
 	}
 	return arr.within(arr.presence(w))[arr.keyOf(g)].came > 0
@@ -194,6 +194,9 @@ func (a *asker) completeness(w Window, g group) number {
 	}
 	var expected, arrived float64
 	for i, arr := range a.arrivals {
+		if !a.tells(arr, g) {
+			continue
+		}
 		s := a.came[i][arr.keyOf(g)]
 		expected += s.expected
 		arrived += s.arrived
@@ -202,6 +205,25 @@ func (a *asker) completeness(w Window, g group) number {
 		return number{}
 	}
 	return num(arrived / expected)
+}
+
+// tells reports whether the asker may know what was delivered for a group. Insured and resident people are treated
+// everywhere, so that a region's figures are complete when all organisations have delivered; but of organisations that
+// are asked for by themselves only those are told that had to do with the region's people
+// (docs/decisions/2026-11-23-completeness-beyond-the-region.md).
+func (a *asker) tells(arr *arrival, g group) bool {
+	if !arr.beyond {
+		return true
+	}
+	key := g.key()
+	for _, l := range a.question.leaves {
+		for _, found := range l.cells {
+			if _, ok := found[key]; ok {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // within adds up the deliveries of a window, once.

@@ -57,6 +57,7 @@ type arrival struct {
 	dims                    []int // which of the request's dimensions delivery_day knows
 	byDay                   bool  // false for stocks and dimensions: any delivery counts, whatever its day
 	totals                  bool  // groups that add dimensions up are asked, too
+	beyond                  bool  // single organisations outside the Scope can be told: see tells
 	sums                    map[Window]deliverySums
 }
 

@@ -19,6 +19,9 @@ func (p *Plan) ask(x *Indicator) (*question, error) {
 		}
 		q.viewpoint = v
 	}
+	if !p.scope.looksFrom(q.viewpoint) {
+		return nil, fault.New(fault.Denied, "indicator %s counts from viewpoint %s, and your scope is pinned to %s; ask it with viewpoint %s", x.ID, q.viewpoint, p.scope.pinned, p.scope.pinned)
+	}
 	if err := p.choose(x); err != nil {
 		return nil, err
 	}

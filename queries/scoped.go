@@ -129,7 +129,7 @@ func (w *writer) scoped() []string {
 		ways = append(ways, w.in(w.col("base", t.Scope.Org), expr.StringType, sc.orgs))
 	}
 	if t.Name == deliveries && w.scan.view != schema.Care && len(sc.regions) > 0 {
-		return nil // who delivers the rows of insured or resident people need not lie in their region
+		return nil // who delivers the rows of insured or resident people need not lie in their region: see arrival.beyond
 	}
 	if len(sc.regions) > 0 {
 		if at, ok, err := w.plan.catalog.regionOf(region, t, w.scan.view); ok && err == nil {

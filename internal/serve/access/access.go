@@ -24,6 +24,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/sanyi-lake/sanyi/internal/fault"
+	"github.com/sanyi-lake/sanyi/internal/serve/api"
 	"github.com/sanyi-lake/sanyi/queries"
 )
 
@@ -200,15 +201,25 @@ var (
 )
 
 // ParseScope reads a scope's words: "whole", "org:CODE,CODE", "region:CODE,CODE", or several of them joined by "+".
+// "region:CODE@insured" pins the regions to one viewpoint: care, insured or residence.
 func ParseScope(name, words string) (queries.Scope, error) {
 	var scope queries.Scope
+	view := "" // that the regions are pinned to
 	for part := range strings.SplitSeq(words, "+") {
 		kind, list, _ := strings.Cut(part, ":")
-		codes := strings.Split(list, ",")
+		viewpoint := ""
 		pattern := orgPattern
 		if kind == "region" {
 			pattern = regionPattern
+			var pinned bool
+			if list, viewpoint, pinned = strings.Cut(list, "@"); pinned && !slices.Contains(api.Viewpoints, viewpoint) {
+				return queries.Scope{}, fault.New(fault.Usage, "scope region: after @ one of %s is needed", strings.Join(api.Viewpoints, ", "))
+			}
+			if view != "" && viewpoint != view {
+				return queries.Scope{}, fault.New(fault.Usage, "scope region: all regions of a token look from one viewpoint")
+			}
 		}
+		codes := strings.Split(list, ",")
 		switch {
 		case part == "whole":
 			scope = scope.Union(queries.WholeLake("token " + name))
@@ -220,7 +231,7 @@ func ParseScope(name, words string) (queries.Scope, error) {
 		case kind == "org":
 			scope = scope.Union(queries.Organisations(codes...))
 		default:
-			scope = scope.Union(queries.Regions(codes...))
+			scope, view = scope.Union(queries.Regions(codes...).Pinned(viewpoint)), viewpoint
 		}
 	}
 	return scope, nil

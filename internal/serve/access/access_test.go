@@ -136,13 +136,14 @@ func TestScopeWords(t *testing.T) {
 	for words, want := range map[string]queries.Scope{
 		"org:H0001,H0002":         queries.Organisations("H0001", "H0002"),
 		"region:340100":           queries.Regions("340100"),
+		"region:340100@insured":   queries.Regions("340100").Pinned("insured"),
 		"org:H0001+region:340100": queries.Organisations("H0001").Union(queries.Regions("340100")),
 	} {
 		if got, err := ParseScope("x", words); err != nil || !reflect.DeepEqual(got, (queries.Scope{}).Union(want)) {
 			t.Errorf("%s: got %+v %v, want %+v", words, got, err, want)
 		}
 	}
-	for _, words := range []string{"", "all", "org:", "org:a b", "org:H1,", "region:34010", "region:x", "whole,org:H1", "org:' or 1=1"} {
+	for _, words := range []string{"", "all", "org:", "org:a b", "org:H1,", "region:34010", "region:x", "whole,org:H1", "org:' or 1=1", "region:340100@", "region:340100@care,3402", "org:H1@care", "region:3401@care+region:3402@insured"} {
 		if got, err := ParseScope("x", words); err == nil || !reflect.DeepEqual(got, queries.Scope{}) {
 			t.Errorf("%q: got %+v %v, want an error and the empty scope", words, got, err)
 		}
