@@ -247,16 +247,13 @@ func (w *writer) benchmark(b *benchmarkLink) {
 		names = append(names, w.ident(name))
 		cols = append(cols, w.typed(b.of[name], own, base)+" AS "+w.ident(name))
 	}
-	text := "SELECT\n    " + strings.Join(cols, ",\n    ") + "\n" + w.from()
-	var joined []string
-	for _, at := range b.places {
-		for _, j := range w.scan.joins {
-			if j.alias == at.alias && !slices.Contains(joined, j.alias) {
-				joined = append(joined, j.alias)
-				text += w.joinText(j)
-			}
+	var joins strings.Builder
+	for _, j := range w.scan.joins {
+		if slices.ContainsFunc(b.places, func(at dim) bool { return at.alias == j.alias }) {
+			joins.WriteString(w.joinText(j))
 		}
 	}
+	text := "SELECT\n    " + strings.Join(cols, ",\n    ") + "\n" + w.from() + joins.String()
 	conds := append(w.rangeOf(), w.chosen("base", b.table)...)
 	for _, n := range conjuncts(b.where) {
 		cond := w.typed(n, own, base)
