@@ -60,7 +60,11 @@ HAVING min(%[2]s) = max(%[2]s)`, code, name, dictionary, strings.Join(holes, ", 
 		}
 		for i := range int(batch.NumRows()) {
 			if codes.IsValid(i) && names.IsValid(i) {
-				out[strings.Clone(codes.Value(i))] = strings.Clone(names.Value(i))
+				name := strings.Clone(names.Value(i))
+				if dictionary == groupTable { // people call groups by their code, too
+					name = codes.Value(i) + " " + name
+				}
+				out[strings.Clone(codes.Value(i))] = name
 			}
 		}
 		batch.Release()
@@ -113,6 +117,9 @@ func (s *Lake) dictionary(a *api.Answer, dim string) (table, code, name string) 
 	if dim == "region" {
 		ref = "dim_region"
 	}
+	if s.groups(a, dim) { // what schemes call their groups stands with the cases: scheme tables are no tables of a lake
+		return groupTable, "group_code", "group_name"
+	}
 	for i := 0; i < len(a.Rows) && ref == ""; i++ {
 		x, ok := s.catalog.Indicator(a.Rows[i].Indicator)
 		if !ok {
@@ -140,6 +147,20 @@ func (s *Lake) dictionary(a *api.Answer, dim string) (table, code, name string) 
 		}
 	}
 	return "", "", ""
+}
+
+// groups says whether a dimension is the group of a case.
+func (s *Lake) groups(a *api.Answer, dim string) bool {
+	for i := range a.Rows {
+		if x, ok := s.catalog.Indicator(a.Rows[i].Indicator); ok {
+			for _, m := range s.catalog.MeasuresOf(x) {
+				if t, ok := s.set.Table(m.From); ok && (t.Name == groupTable || t.Name == settleTable) {
+					return columnOf(t, dim).Name == "group_code"
+				}
+			}
+		}
+	}
+	return false
 }
 
 func (s *Lake) refOf(x *queries.Indicator, dim string) string {

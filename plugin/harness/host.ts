@@ -35,7 +35,7 @@ export const settings = {
 } as unknown as DataSourceInstanceSettings<SanyiOptions>;
 
 /** Variables of the dashboard that is shown. */
-export const variables: Record<string, string | string[]> = { datasource: 'sanyi', dept: '*' };
+export const variables: Record<string, string | string[]> = { datasource: 'sanyi', org: '*', dept: '*', stay: '' };
 
 interface SystemJS {
   set(id: string, module: object): void;

@@ -1,4 +1,4 @@
-// The harness page: ?view=editors or ?view=dashboard, &language=zh-Hans|en, &theme=dark|light, &from=&to= in ms.
+// The harness page: ?view=editors or ?view=dashboard&board=outpatient|hospital_drg, &org=&dept=&stay=, &language=zh-Hans|en, &theme=dark|light, &from=&to= in ms.
 import { createTheme, type DataFrame, dateTime, ThemeContext, type TimeRange } from '@grafana/data';
 import { config } from '@grafana/runtime';
 import { ErrorBoundaryAlert, GlobalStyles, PanelChrome, PortalContainer } from '@grafana/ui';
@@ -95,8 +95,13 @@ function Dashboard({ plugin }: { plugin: Plugin }) {
   const range = useMemo(() => timeRange(), []);
   const [board, setBoard] = useState<{ title: string; panels: Panel[] }>();
   useEffect(() => {
-    variables.dept = params.get('dept') ?? '*';
-    fetch(`/public/plugins/${ID}/dashboards/outpatient.json`).then(async (r) => setBoard(await r.json()));
+    for (const name of ['org', 'dept']) {
+      variables[name] = params.get(name) ?? '*';
+    }
+    variables.stay = params.get('stay') ?? '';
+    fetch(`/public/plugins/${ID}/dashboards/${params.get('board') ?? 'outpatient'}.json`).then(async (r) =>
+      setBoard(await r.json())
+    );
   }, []);
   if (!board) {
     return null;

@@ -4,6 +4,7 @@ import {
   applyFieldOverrides,
   cacheFieldDisplayNames,
   type DataFrame,
+  type DataTransformerConfig,
   dateTime,
   type Field,
   FieldType,
@@ -13,10 +14,13 @@ import {
   type GrafanaTheme2,
   type InterpolateFunction,
   LoadingState,
+  standardTransformers,
+  standardTransformersRegistry,
   type TimeRange,
   toDataFrame,
+  transformDataFrame,
 } from '@grafana/data';
-import { BigValue, ErrorBoundaryAlert, PanelChrome, TimeSeries, useTheme2 } from '@grafana/ui';
+import { BarGauge, BigValue, ErrorBoundaryAlert, PanelChrome, TimeSeries, useTheme2 } from '@grafana/ui';
 import { TableNG } from '@grafana/ui/unstable';
 import { type ComponentProps, useEffect, useState } from 'react';
 import { lastValueFrom } from 'rxjs';
@@ -26,16 +30,28 @@ import { type SanyiQuery } from '@/types';
 
 export interface Panel {
   id: number;
-  type: 'stat' | 'timeseries' | 'table';
+  type: 'stat' | 'timeseries' | 'bargauge' | 'table';
   title: string;
   gridPos: { x: number; y: number; w: number; h: number };
   fieldConfig: {
     defaults: Record<string, unknown>;
     overrides: Array<{ matcher: { id: string; options: string }; properties: Array<{ id: string; value: unknown }> }>;
   };
-  options: { reduceOptions?: { fields: string }; text?: { valueSize: number } };
+  options: {
+    reduceOptions?: { fields: string };
+    text?: { valueSize: number };
+    sortBy?: Array<{ displayName: string; desc: boolean }>;
+  };
+  transformations?: DataTransformerConfig[];
   targets: SanyiQuery[];
 }
+
+// Grafana's core registers the transformations that its packages bring; our dashboards use one.
+standardTransformersRegistry.setInit(() =>
+  [standardTransformers.filterByValueTransformer].map(
+    (t) => ({ id: t.id, name: t.name, transformation: async () => t }) as never
+  )
+);
 
 const COLUMN = 56;
 const ROW = 38;
@@ -67,16 +83,19 @@ export function DashboardPanel({ panel, ds, range }: { panel: Panel; ds: SanyiDa
   const theme = useTheme2();
   const [state, setState] = useState<{ frames?: DataFrame[]; error?: string }>({});
   useEffect(() => {
-    ask(ds, panel.targets, range).then(
-      (frames) => setState({ frames: configure(frames, panel, theme) }),
-      (err: Error) => setState({ error: err.message })
-    );
+    ask(ds, panel.targets, range)
+      .then((frames) => lastValueFrom(transformDataFrame(panel.transformations ?? [], frames)))
+      .then(
+        (frames) => setState({ frames: configure(frames, panel, theme) }),
+        (err: Error) => setState({ error: err.message })
+      );
   }, [ds, panel, range, theme]);
   const { x, y, w, h } = panel.gridPos;
   const notices = state.frames?.flatMap((f) => f.meta?.notices ?? []) ?? [];
   return (
     <div
       data-testid={`panel-${panel.title}`}
+      data-notices={notices.map((n) => n.text).join('\n')}
       data-state={state.error ? 'error' : state.frames ? 'done' : 'loading'}
       style={{ position: 'absolute', left: x * COLUMN, top: y * ROW }}
     >
@@ -144,6 +163,8 @@ function Visual({ panel, frames, width, height, range }: VisualProps) {
         />
       );
     }
+    case 'bargauge':
+      return <Bars panel={panel} frames={frames} width={width} height={height} />;
     default:
       return (
         <TableNG
@@ -152,11 +173,48 @@ function Visual({ panel, frames, width, height, range }: VisualProps) {
             width,
             height,
             structureRev: 1,
+            noValue: panel.fieldConfig.defaults.noValue,
+            sortBy: panel.options.sortBy,
             getActions: () => [],
           } as unknown as ComponentProps<typeof TableNG>)}
         />
       );
   }
+}
+
+/** Grafana's bar gauge: one bar a number, its name to the left. */
+function Bars({ panel, frames, width, height }: Omit<VisualProps, 'range'>) {
+  const theme = useTheme2();
+  const fields = visible(frames[0]).fields.filter((f) => f.type === FieldType.number);
+  const each = Math.floor(height / Math.max(fields.length, 1));
+  return (
+    <>
+      {fields.map((field) => {
+        const display = field.display ?? getDisplayProcessor({ field, theme });
+        const value = field.values[0];
+        return (
+          <BarGauge
+            key={field.name}
+            theme={theme}
+            width={width}
+            height={each - 6}
+            orientation={'horizontal' as never}
+            displayMode={'basic' as never}
+            field={{ ...field.config, min: field.config.min ?? 0, max: field.config.max ?? 100 }}
+            display={display}
+            value={{
+              ...(value === null
+                ? { text: String(panel.fieldConfig.defaults.noValue ?? ''), numeric: 0 }
+                : display(value)),
+              title: getFieldDisplayName(field, frames[0], frames),
+            }}
+            namePlacement={'left' as never}
+            alignmentFactors={{ title: 'RW<0.5000', text: '100.0 %' }}
+          />
+        );
+      })}
+    </>
+  );
 }
 
 /** A chart of one day is looked at over that day. */

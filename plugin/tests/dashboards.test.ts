@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 
 import { FIGURES, GRAINS } from '@/catalog';
+import { DEFAULT_CASE_QUERY } from '@/types';
 
 const dir = path.resolve(import.meta.dirname, '../src/dashboards');
 const files = readdirSync(dir).filter((f) => f.endsWith('.json'));
@@ -14,6 +15,7 @@ interface Panel {
   title: string;
   type: string;
   datasource: { type: string; uid: string };
+  fieldConfig: { defaults: Record<string, unknown> };
   gridPos: { x: number; y: number; w: number; h: number };
   targets: Array<Record<string, unknown> & { datasource: { uid: string } }>;
 }
@@ -30,6 +32,17 @@ describe.each(files)('%s', (file) => {
     expect(board.uid).toMatch(/^sanyi-[a-z-]{1,30}$/);
     expect(board.title).toMatch(/[\u4e00-\u9fff]/);
     expect(plugin.includes.map((i: { path: string }) => i.path)).toContain(`dashboards/${file}`);
+  });
+  it('has a variable for every one that its queries and links use', () => {
+    const known = new Set(board.templating.list.map((v) => v.name));
+    const text = JSON.stringify(board.panels);
+    const used = [...text.matchAll(/\$\{?([a-z_]+)/g), ...text.matchAll(/var-([a-z_]+)=/g)].map((m) => m[1]);
+    expect(used.filter((name) => !name.startsWith('__') && !known.has(name))).toEqual([]);
+  });
+  it('says what to show where there is no value', () => {
+    for (const p of board.panels.filter((p) => p.type !== 'timeseries')) {
+      expect(p.fieldConfig.defaults).toHaveProperty('noValue');
+    }
   });
   it('names no fixed data source', () => {
     expect(board.templating.list.find((v) => v.name === 'datasource')).toMatchObject({
@@ -57,7 +70,13 @@ describe.each(files)('%s', (file) => {
   });
   it('asks questions of the present shape', () => {
     for (const q of board.panels.flatMap((p) => p.targets)) {
-      expect(q).toMatchObject({ kind: 'indicator', version: 1 });
+      expect(q).toMatchObject({ version: 1 });
+      if (q.kind === 'case') {
+        expect({ ...DEFAULT_CASE_QUERY, ...q, kind: 'case' }).toEqual(q); // no field left to chance
+        expect(['list', 'explain']).toContain(q.view);
+        continue;
+      }
+      expect(q.kind).toBe('indicator');
       expect(q.indicators).not.toHaveLength(0);
       expect(GRAINS).toContain(q.grain);
       expect(['range', 'today', 'fixed']).toContain((q.period as { mode: string }).mode);
@@ -69,4 +88,6 @@ describe.each(files)('%s', (file) => {
   });
 });
 
-it('there is a dashboard', () => expect(files).toContain('outpatient.json'));
+it('there are the dashboards that the docs name', () => {
+  expect(files).toEqual(['hospital_drg.json', 'outpatient.json']);
+});

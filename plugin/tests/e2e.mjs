@@ -2,11 +2,11 @@
 // end. Screenshots go to .cache/screens, for people to look at.
 //   SANYI_BRIDGE  the bridge's binary
 //   SANYI_GPX     the plugin's binary
-//   SANYI         a built sanyi: it makes a lake with the rows of E01 and serves it; none: the test region answers
+//   SANYI         a built sanyi: it makes the demo's lake, adds the rows of E01 and serves it; none: the test region answers
 //   CHROME        the browser, when it is not `chromium` in PATH
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
-import { accessSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { accessSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test, { after, before } from 'node:test';
@@ -22,6 +22,7 @@ const sanyi = process.env.SANYI;
 const shot = (name) => path.join(screens, `${name}${sanyi ? '-lake' : ''}.png`);
 
 let bridge, service, browser, url, scratch;
+let stay = 'S-1001'; // a case of the test region; of the demo's lake: the one of the largest loss
 
 /** Starts a program and waits for its first line: its URL. */
 function listening(file, args) {
@@ -35,24 +36,31 @@ function listening(file, args) {
   return { child, ready };
 }
 
-/** A real lake with the rows of E01 behind a real `sanyi serve`. */
+/** A real lake, of the demo's region and the rows of E01, behind a real `sanyi serve`. */
 async function serveLake() {
   scratch = mkdtempSync(path.join(tmpdir(), 'sanyi-e2e-'));
   const lake = path.join(scratch, 'lake');
   const rows = path.join(scratch, 'rows.ndjson');
   const token = path.join(scratch, 'token');
   const run = (...args) => execFileSync(sanyi, args, { stdio: ['ignore', 'pipe', 'pipe'] });
-  run('init', lake);
+  run('demo', '--lake', lake, '--size', 'small');
   for (const table of ['dim_dept', 'fact_outp_visit']) {
     writeFileSync(rows, execFileSync(bridgeFile, ['-rows', table], { maxBuffer: 64 << 20 }));
     run('ingest', '--lake', lake, '--table', table, '--relaxed', rows);
   }
-  writeFileSync(token, run('serve', 'token', 'add', '--lake', lake, '--name', 'e2e', '--scope', 'whole'), {
+  writeFileSync(token, run('serve', 'token', 'add', '--lake', lake, '--name', 'e2e', '--scope', 'whole', '--cases'), {
     mode: 0o600,
   });
   const { child, ready } = listening(sanyi, ['serve', '--lake', lake, '--http', '127.0.0.1:0']);
   service = child;
-  return ['-service', await ready, '-token-file', token];
+  const at = await ready;
+  const response = await fetch(`${at}/v1/cases`, {
+    method: 'POST',
+    headers: { Authorization: `Bearer ${readFileSync(token, 'utf8').trim()}`, 'Content-Type': 'application/json' },
+    body: JSON.stringify({ period: '2025-06', statuses: ['OK'], order: 'loss', limit: 1 }),
+  });
+  stay = (await response.json()).rows[0].stay_id;
+  return ['-service', at, '-token-file', token];
 }
 
 function chrome() {
@@ -117,8 +125,12 @@ const moment = (text) => String(new Date(`${text}+08:00`).valueOf());
 // E01: the day 2021-06-08, looked at when 17 hours of it had passed.
 const E01 = { from: moment('2021-05-31T00:00:00'), to: moment('2021-06-08T17:00:00') };
 
+// The night that the demo's region was made for.
+const JUNE = { from: moment('2025-06-01T00:00:00'), to: moment('2025-06-30T23:59:59') };
+
 async function open(t, params) {
-  const page = await browser.newPage({ viewport: { width: 1400, height: 1000 } });
+  // As high as the longest page: tables draw only the rows that can be seen.
+  const page = await browser.newPage({ viewport: { width: 1400, height: params.board ? 2800 : 1000 } });
   page.setDefaultTimeout(90_000);
   t.after(() => page.close());
   const errors = [];
@@ -127,13 +139,13 @@ async function open(t, params) {
   return { page, errors };
 }
 
-async function dashboard(t, params = {}) {
+async function dashboard(t, params = {}, panels = 9) {
   const { page, errors } = await open(t, { view: 'dashboard', ...params });
   await page.waitForFunction(
-    () =>
-      document.querySelectorAll('[data-testid^=panel-]').length === 9 &&
+    (n) =>
+      document.querySelectorAll('[data-testid^=panel-]').length === n &&
       !document.querySelector('[data-state=loading]'),
-    undefined,
+    panels,
     { timeout: 120_000 }
   );
   await page.waitForTimeout(500); // the charts draw
@@ -177,6 +189,76 @@ test('the drill-down shows one department', { timeout: 300_000 }, async (t) => {
   await one.page.screenshot({ path: shot('dashboard-light-department'), fullPage: true });
   const whole = Number(/(\d+) 人次/.exec(await one.text('今日门急诊人次'))[1]);
   assert.ok(whole > 0 && whole < 3671, `${whole} of 3671`);
+});
+
+const hospital = (t, params = {}) => dashboard(t, { board: 'hospital_drg', ...JUNE, ...params }, 24);
+
+test("a hospital's DRG page shows its figures", { timeout: 300_000, skip: !sanyi && 'needs a lake' }, async (t) => {
+  const { page, errors, panel, text } = await hospital(t);
+  await page.screenshot({ path: shot('hospital-drg-dark'), fullPage: true });
+  assert.match(await text('入组病例'), /\d+ 例/);
+  assert.match(await text('病例组合指数 CMI'), /\d\.\d\d/);
+  assert.match(await text('入组率'), /\d+\.\d\s?%/);
+  assert.match(await text('费用消耗指数'), /1\.00/); // the whole region beside itself
+  assert.match(await text('结余(标准减费用)'), /-?\d+ 元/);
+  assert.match(await text('与官方分组一致率'), /无官方分组|%/);
+  assert.equal(await panel('CMI与入组率月度走势').locator('.u-over').count(), 1);
+  assert.match(await text('权重(RW)区间占比'), /RW<0\.5.*%/);
+  assert.match(await text('科室'), /科室 入组病例 总权重 CMI 费用指数 时间指数 结余 每权重结余/);
+  assert.match(await text('未入组原因'), /0000组 主要诊断不在任何大类 \d+ 例/);
+  assert.match(await text('病例清单'), /住院ID 出院日期 机构 出院科室/);
+  assert.match(await text('病例清单'), /2025-06-\d\d/);
+  const href = await panel('病例清单').getByRole('link', { name: stay }).first().getAttribute('href');
+  assert.match(href, new RegExp(`var-stay=${stay}`));
+  assert.equal(await page.locator('[data-state=error]').count(), 0);
+  assert.deepEqual(errors, []);
+});
+
+test('a case explains itself', { timeout: 300_000 }, async (t) => {
+  const params = sanyi ? {} : { ...E01 };
+  const { page, errors, text } = await hospital(t, { stay, ...params });
+  await page.screenshot({ path: shot('hospital-drg-case'), fullPage: true });
+  assert.match(await text('病例结果'), /分组结果 \S+ 演示：/);
+  assert.match(await text('病例结果'), /分组依据 [男女]，\d+岁，住院\d+天/);
+  assert.match(await text('诊断与手术操作'), /主要诊断 [A-Z]\d\d/);
+  assert.match(await text('病例结算测算'), /支付标准 [\d,]+(\.\d\d)? 元/);
+  const told = await text('病例解释');
+  assert.match(told, /部分 步骤 对象 名称 结论 说明/);
+  assert.match(told, /主要诊断大类\(MDC\) MDC[A-Z] \S+ 是 进入本大类/);
+  assert.match(told, /入本核心组：/);
+  assert.match(told, /否 不进入本大类：不满足「/);
+  assert.deepEqual(errors, []);
+});
+
+test('without a case the panels ask to choose one, in the light too', { timeout: 300_000 }, async (t) => {
+  const { page, errors, panel, text } = await hospital(t, { theme: 'light', ...(sanyi ? {} : E01) });
+  await page.screenshot({ path: shot('hospital-drg-light'), fullPage: true });
+  assert.doesNotMatch(await text('病例解释'), /进入本大类/);
+  const why = await panel('病例解释').getAttribute('data-notices');
+  assert.match(why, /点选一个病例/);
+  assert.deepEqual(errors, []);
+});
+
+test('an editor asks for a case', { timeout: 300_000 }, async (t) => {
+  const { page, errors } = await open(t, { view: 'editors' });
+  await page.getByTestId('ready').waitFor();
+  await page.getByRole('radio', { name: '病例', exact: true }).click();
+  await page.getByTestId('sanyi-case-tiers').waitFor();
+  await page.screenshot({ path: shot('editors-cases'), fullPage: true });
+  await page.getByRole('radio', { name: '病例解释' }).click();
+  await page.locator('#sanyi-case-stay').fill(stay);
+  await page.locator('#sanyi-case-scheme').click(); // leaving the field asks
+  await page
+    .getByTestId('frames')
+    .getByText(/进入本大类/)
+    .waitFor();
+  const query = JSON.parse(await page.getByTestId('query').textContent());
+  assert.deepEqual(
+    { kind: query.kind, version: query.version, view: query.view, stay: query.stay, indicators: query.indicators },
+    { kind: 'case', version: 1, view: 'explain', stay, indicators: undefined }
+  );
+  await page.screenshot({ path: shot('editors-case'), fullPage: true });
+  assert.deepEqual(errors, []);
 });
 
 test('an administrator configures the data source', { timeout: 300_000 }, async (t) => {

@@ -76,13 +76,19 @@ func (c *Case) Rows(l lang.Language, opt Options) []Row {
 // joined makes one row of neighbours in the trace that say the same: the many categories that a case is not in.
 func joined(rows []Row, l lang.Language) []Row {
 	var out []Row
+	var same []string // what the last row of out is about
 	for _, r := range rows {
-		if n := len(out) - 1; n >= 0 && r.Section == Path && r.Step == "gate" && r.Verdict == No && out[n].Step == r.Step && out[n].Verdict == No && out[n].Text == r.Text {
-			out[n].What += l.Pick("、", ", ") + r.What
-			out[n].Name = ""
+		n := len(out) - 1
+		if n < 0 || r.Step != "gate" || r.Verdict != No || out[n].Step != r.Step || out[n].Verdict != No || out[n].Text != r.Text {
+			out, same = append(out, r), []string{r.What}
 			continue
 		}
-		out = append(out, r)
+		same = append(same, r.What)
+		out[n].What, out[n].Name = strings.Join(same, l.Pick("、", ", ")), ""
+		if len(same) > 3 { // a list of all letters says less than their number
+			out[n].What = same[0] + "…" + same[len(same)-1]
+			out[n].Name = fmt.Sprintf(l.Pick("依次 %d 个大类", "%d categories in a row"), len(same))
+		}
 	}
 	return out
 }

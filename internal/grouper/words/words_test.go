@@ -137,7 +137,7 @@ func TestAWholeCaseIsToldSectionBySection(t *testing.T) {
 		{"case", "", words.Info, "男，60岁，住院8天"},
 		{"official", "", words.No, "BR25，与本结果不一致"},
 		{"total_fee", "", words.Info, "23,980.50 元"},
-		{"gate", "MDCP、MDCZ、MDCM、MDCN", words.No, "不进入本大类：不满足「主要诊断在本大类诊断表」"},
+		{"gate", "MDCP…MDCN", words.No, "不进入本大类：不满足「主要诊断在本大类诊断表」"},
 		{"tier", "p2025", words.Info, "正常倍率；按支付标准"},
 		{"coefficient", "p2025", words.Info, "1"},
 		{"rate", "p2025", words.Info, "10,000 元"},

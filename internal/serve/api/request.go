@@ -26,7 +26,7 @@ type Request struct {
 	Now     string              `json:"now,omitempty"` // moment of asking, 'YYYY-MM-DD HH:MM:SS' in the lake's time zone; "" = wall clock
 	AsOf    int64               `json:"as_of,omitempty"`
 
-	Names     bool   `json:"names,omitempty"`     // adds name_<dimension>: what a code is called, where the lake's dictionaries know it
+	Names bool `json:"names,omitempty"` // adds name_<dimension>: what a code is called, where the lake's dictionaries know it
 	// Choose says which of several methods counts where a lake holds cases grouped by several schemes, or settled by
 	// several parameter sets: {"scheme": ID}, {"params": ID}. Without it the method in force counts.
 	Choose map[string]string `json:"choose,omitempty"`

@@ -18,7 +18,7 @@ func TestAPanelListsCases(t *testing.T) {
 		t.Fatalf("got %d cases, want the five of H0001, the largest loss first", stay.Len())
 	}
 	for name, want := range map[string]struct{ title, unit string }{
-		"stay_id": {"住院ID", ""}, "total_fee": {"总费用", "suffix: 元"}, "los_days": {"住院天数", "suffix: 天"}, "weight": {"权重", ""}, "group_code": {"病组", ""},
+		"stay_id": {"住院ID", ""}, "total_fee": {"总费用", "suffix:元"}, "los_days": {"住院天数", "suffix:天"}, "weight": {"权重", ""}, "group_code": {"病组", ""},
 	} {
 		if c := field(t, r, name).Config; c.DisplayNameFromDS != want.title || c.Unit != want.unit {
 			t.Errorf("%s: got %q in %q, want %q in %q", name, c.DisplayNameFromDS, c.Unit, want.title, want.unit)

@@ -33,7 +33,7 @@ var caseChinese = caseWords{
 		"los_days": "住院天数", "total_fee": "总费用", "standard": "支付标准", "profit_formula": "盈亏", "tier": "倍率", "official_code": "官方分组", "agrees": "与官方", "scheme": "分组方案",
 		"section": "部分", "title": "步骤", "what": "对象", "name": "名称", "verdict": "结论", "text": "说明",
 	},
-	units: map[string]string{"los_days": "suffix: 天", "total_fee": "suffix: 元", "standard": "suffix: 元", "profit_formula": "suffix: 元"},
+	units: map[string]string{"discharge_date": "time:YYYY-MM-DD", "los_days": "suffix:天", "total_fee": "suffix:元", "standard": "suffix:元", "profit_formula": "suffix:元"},
 	values: map[string]data.ValueMappings{
 		"status":   named("OK", "已入组", "0000", "0000组", "QY", "歧义组"),
 		"severity": named("MCC", "MCC", "CC", "CC", "NONE", "无"),
@@ -62,7 +62,7 @@ var caseEnglish = caseWords{
 		"official_code": "Official group", "agrees": "Agrees", "scheme": "Scheme",
 		"section": "Part", "title": "Step", "what": "Of", "name": "Name", "verdict": "Outcome", "text": "In words",
 	},
-	units: map[string]string{"los_days": "suffix: d", "total_fee": "suffix: CNY", "standard": "suffix: CNY", "profit_formula": "suffix: CNY"},
+	units: map[string]string{"discharge_date": "time:YYYY-MM-DD", "los_days": "suffix:d", "total_fee": "suffix:CNY", "standard": "suffix:CNY", "profit_formula": "suffix:CNY"},
 	values: map[string]data.ValueMappings{
 		"status":   named("OK", "grouped", "0000", "0000", "QY", "ambiguous"),
 		"severity": named("NONE", "none"),
@@ -100,6 +100,6 @@ func named(pairs ...string) data.ValueMappings {
 // verdicts are yes and no in words and colours; colours that both themes have.
 func verdicts(yes, no, info string) data.ValueMappings {
 	return data.ValueMappings{data.ValueMapper{
-		"yes": {Text: yes, Color: "green", Index: 0}, "no": {Text: no, Color: "orange", Index: 1}, "info": {Text: info, Index: 2},
+		"yes": {Text: yes, Color: "green", Index: 0}, "no": {Text: no, Color: "orange", Index: 1}, "info": {Text: info, Color: "text", Index: 2},
 	}}
 }
