@@ -14,13 +14,8 @@ func (w *writer) uses(sql string) []Use {
 	s := w.scan
 	out := w.ownUses()
 	whole := func(table string) {
-		kept := out[:0]
-		for _, u := range out {
-			if u.Table != table {
-				kept = append(kept, u)
-			}
-		}
-		out = append(kept, Use{Table: table})
+		out = slices.DeleteFunc(out, func(u Use) bool { return u.Table == table })
+		out = append(out, Use{Table: table})
 	}
 	if slices.ContainsFunc(s.exists, func(x *exists) bool { return x.self }) { // who comes back does so later
 		out = []Use{{Table: s.table.Name, From: out[0].From}}

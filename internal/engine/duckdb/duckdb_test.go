@@ -332,7 +332,7 @@ func TestFilesOfOneTableMayDifferInColumns(t *testing.T) {
 	write(older, all(older, map[string]string{"org_code": "'C'"}))
 
 	uses := []engine.Use{{Table: "exam_place", Columns: []string{"beds", "org_code"}}, {Table: "exam_place", Columns: []string{"level"}}}
-	tables := map[string]string{"exam_place": relation(now, columnsOf(now, uses), paths)}
+	tables := map[string]string{"exam_place": relation(columnsOf(now, uses), paths)}
 	if strings.Contains(tables["exam_place"], "org_name") {
 		t.Errorf("a column that the statement does not name is read: %s", tables["exam_place"])
 	}

@@ -61,7 +61,7 @@ func relations(ctx context.Context, set *schema.Set, v *lake.View, uses []engine
 			return nil, 0, err
 		}
 		total += len(files)
-		out[name] = relation(t, columnsOf(t, uses), files)
+		out[name] = relation(columnsOf(t, uses), files)
 	}
 	return out, total, nil
 }
@@ -164,7 +164,7 @@ func columnsOf(t *schema.Table, uses []engine.Use) []schema.Column {
 }
 
 // relation is a SELECT of columns of a contract from data files, or of no row where there are none.
-func relation(t *schema.Table, columns []schema.Column, paths []string) string {
+func relation(columns []schema.Column, paths []string) string {
 	if len(paths) == 0 {
 		var cols []string
 		for _, c := range columns {
