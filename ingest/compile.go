@@ -40,9 +40,10 @@ type plan struct {
 	rec      string // CREATE TABLE rec: one row a record
 	main     []tablePlan
 	kids     []tablePlan
-	raw      []*sourceColumn // columns that children need
-	used     map[string]bool // columns of the feed that a statement on it names
-	joins    bool            // an expression names the delivery or the file
+	raw      []*sourceColumn      // columns that children need
+	used     map[string]bool      // columns of the feed that a statement on it names
+	plain    map[string]expr.Type // columns of the feed whose values come beside their texts
+	joins    bool                 // an expression names the delivery or the file
 	codes    *codeLists
 	lists    []*dict.List // that the statements join
 }
@@ -106,6 +107,7 @@ func (tp *tablePlan) holds(column string) bool {
 // compile makes the SQL of a source. today is the day of loading, which current_date means in a check.
 func compile(s *Source, d *expr.Dialect, codes *codeLists, relaxed bool, lakeZone, today string) (*plan, error) {
 	p := &plan{source: s, codes: codes, dialect: d, cast: newCaster(s, lakeZone), relaxed: relaxed, today: today, used: map[string]bool{}}
+	p.plain = plainColumns(s, p.cast)
 	if err := p.compileRecord(); err != nil {
 		return nil, err
 	}
@@ -442,6 +444,9 @@ func (p *plan) expressions(t *Table, b branch, prefix string) ([]string, error) 
 			text = pseudonymFunc + "(CAST(" + text + " AS VARCHAR))"
 		}
 		out = append(out, fmt.Sprintf("%s AS %sx%d", text, prefix, j))
+		if v, ok := p.plainOf(n); ok {
+			out = append(out, fmt.Sprintf("s.%s AS %sy%d", v, prefix, j))
+		}
 		calls := conversions(n)
 		if len(calls) == 0 {
 			continue
@@ -528,6 +533,9 @@ func (p *plan) rows(tp *tablePlan, l *layers) error {
 		switch {
 		case from.Kind == expr.String && col.Type.Kind != expr.String:
 			value = p.cast.value(x, col.Type)
+			if _, ok := p.plainOf(node); ok {
+				value = fmt.Sprintf("CASE WHEN %s IS NULL THEN %sy%d ELSE %s END", x, tp.prefix, j, value)
+			}
 			badType = fmt.Sprintf("%s IS NOT NULL AND %s IS NULL", x, name)
 		case from.Kind != expr.String && from != col.Type:
 			value = fmt.Sprintf("TRY_CAST(%s AS %s)", x, col.Type.SQL())
@@ -591,6 +599,7 @@ func (p *plan) rows(tp *tablePlan, l *layers) error {
 			checks = append(checks, k)
 		}
 	}
+	once := p.once(c, checks, tp.prefix, l)
 	for i := range checks {
 		k := &checks[i]
 		category, discard := "PLAUSIBLE", false
@@ -602,7 +611,7 @@ func (p *plan) rows(tp *tablePlan, l *layers) error {
 			discard = col != nil && col.Mode == schema.DiscardValue
 			category = "CONFORM"
 		}
-		sql, err := p.check(c, k, tp.prefix)
+		sql, err := p.check(c, k, tp.prefix, once)
 		if err != nil {
 			return err
 		}
@@ -644,20 +653,68 @@ func required(col *schema.Column) finding {
 }
 
 // check spells a contract's check as "this row breaks it"; a check that gives null is kept.
-func (p *plan) check(c *schema.Table, k *schema.Check, prefix string) (string, error) {
-	n := k.Parsed
-	if n == nil {
-		var err error
-		if n, err = expr.Parse(k.Expr, expr.Pos{File: c.File, Line: 1, Col: 1}); err != nil {
-			return "", err
-		}
+func (p *plan) check(c *schema.Table, k *schema.Check, prefix string, call func(*expr.Call, []string) (string, bool, error)) (string, error) {
+	n, err := parsed(c, k)
+	if err != nil {
+		return "", err
 	}
-	text, err := p.dialect.Print(n, &expr.Params{Inline: true, Today: p.today, Columns: contractColumns(c)}, func(col *expr.Column) string { return ident(prefix + col.Name) })
+	text, err := p.dialect.Print(n, p.checkParams(c, call), func(col *expr.Column) string { return ident(prefix + col.Name) })
 	if err != nil {
 		return "", fmt.Errorf("table %s: check %s: %w", c.Name, k.ID, err)
 	}
 	return "NOT coalesce(" + text + ", TRUE)", nil
 }
+
+func (p *plan) checkParams(c *schema.Table, call func(*expr.Call, []string) (string, bool, error)) *expr.Params {
+	return &expr.Params{Inline: true, Today: p.today, Columns: contractColumns(c), Call: call}
+}
+
+func parsed(c *schema.Table, k *schema.Check) (expr.Node, error) {
+	if k.Parsed != nil {
+		return k.Parsed, nil
+	}
+	return expr.Parse(k.Expr, expr.Pos{File: c.File, Line: 1, Col: 1})
+}
+
+// once makes a column of what several checks compute of a text, as left(code, 3), and gives the spelling of such calls.
+// DuckDB would compute each for itself: one check of sex and diagnosis by eight ranges of codes cost as much as all
+// others.
+func (p *plan) once(c *schema.Table, checks []schema.Check, prefix string, l *layers) func(*expr.Call, []string) (string, bool, error) {
+	name := func(col *expr.Column) string { return ident(prefix + col.Name) }
+	times := map[string]int{}
+	var order []string
+	for i := range checks {
+		n, err := parsed(c, &checks[i])
+		if err != nil {
+			continue // check tells of it
+		}
+		expr.Walk(n, func(n expr.Node) bool {
+			if call, ok := n.(*expr.Call); ok && textual[call.Name] {
+				if text, err := p.dialect.Print(call, p.checkParams(c, nil), name); err == nil {
+					if times[text]++; times[text] == 2 {
+						order = append(order, text)
+					}
+					return false
+				}
+			}
+			return true
+		})
+	}
+	for i, text := range order {
+		l.add(1, fmt.Sprintf("%s AS %sonce%d", text, prefix, i))
+	}
+	return func(call *expr.Call, _ []string) (string, bool, error) {
+		if !textual[call.Name] {
+			return "", false, nil
+		}
+		text, err := p.dialect.Print(call, p.checkParams(c, nil), name)
+		i := slices.Index(order, text)
+		return fmt.Sprintf("%sonce%d", prefix, i), i >= 0, err
+	}
+}
+
+// textual are the functions worth computing once: they never fail.
+var textual = map[string]bool{"left": true, "right": true, "substr": true, "length": true, "upper": true, "lower": true, "trim": true}
 
 func usedByChecks(c *schema.Table, column string) bool {
 	uses := func(k schema.Check) bool {

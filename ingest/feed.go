@@ -17,7 +17,7 @@ import (
 // one SQL pass per file would cost more than the files are worth.
 type feed struct {
 	spec    reader.Spec
-	columns int
+	columns int // texts and values
 	jobs    []*job
 	limit   chunkLimit
 	mem     memory.Allocator
@@ -65,11 +65,17 @@ type counts struct {
 }
 
 func newFeed(spec reader.Spec, jobs []*job, limit chunkLimit) *feed {
-	f := &feed{spec: spec, columns: len(spec.Want), jobs: jobs, limit: limit, mem: memory.DefaultAllocator}
+	f := &feed{spec: spec, jobs: jobs, limit: limit, mem: memory.DefaultAllocator}
 	fields := make([]arrow.Field, 0, len(spec.Want)+4)
 	for i := range spec.Want {
 		fields = append(fields, arrow.Field{Name: fmt.Sprintf("c%d", i), Type: arrow.BinaryTypes.String, Nullable: true})
 	}
+	for i, name := range spec.Want {
+		if form, ok := spec.Forms[name]; ok {
+			fields = append(fields, arrow.Field{Name: fmt.Sprintf("v%d", i), Type: form.Type(), Nullable: true})
+		}
+	}
+	f.columns = len(fields)
 	for _, name := range []string{"_src_row", "_src_offset"} {
 		fields = append(fields, arrow.Field{Name: name, Type: arrow.PrimitiveTypes.Int64})
 	}

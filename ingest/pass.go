@@ -78,7 +78,7 @@ func (r *run) pass(ctx context.Context, s *Source, format string, ds []*delivery
 		}
 	}
 	spec := s.spec()
-	spec.Format, spec.TempDir = format, r.work
+	spec.Format, spec.TempDir, spec.Forms = format, r.work, p.plan.forms()
 	p.feed = newFeed(spec, p.jobs, chunkLimit{records: r.opts.ChunkRecords, bytes: r.opts.ChunkBytes})
 	p.feed.accept = s.accept
 	defer p.feed.close()

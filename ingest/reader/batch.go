@@ -24,6 +24,18 @@ type column struct {
 	valid  []byte
 	nulls  int
 	expect int // bytes that the last batch needed
+	form   *Form
+	values values
+}
+
+// values are those of a column's cells that are plain.
+type values struct {
+	name string
+	data *memory.Buffer
+	buf  []byte
+	bits *memory.Buffer
+	set  []byte
+	n    int
 }
 
 // batcher builds batches of string columns with the two place columns.
@@ -41,15 +53,22 @@ type batcher struct {
 	open   bool
 }
 
-func newBatcher(mem memory.Allocator, names []string, limit int) *batcher {
+func newBatcher(mem memory.Allocator, names []string, limit int, forms map[string]Form) *batcher {
+	cols := make([]column, len(names))
 	fields := make([]arrow.Field, 0, len(names)+2)
 	for _, name := range names {
 		fields = append(fields, arrow.Field{Name: name, Type: arrow.BinaryTypes.String, Nullable: true})
 	}
+	for i, name := range names {
+		if f, ok := forms[name]; ok {
+			cols[i].form = &f
+			fields = append(fields, arrow.Field{Name: name, Type: f.Type(), Nullable: true})
+		}
+	}
 	fields = append(fields,
 		arrow.Field{Name: RowColumn, Type: arrow.PrimitiveTypes.Int64},
 		arrow.Field{Name: OffsetColumn, Type: arrow.PrimitiveTypes.Int64})
-	return &batcher{mem: mem, schema: arrow.NewSchema(fields, nil), limit: limit, cols: make([]column, len(names))}
+	return &batcher{mem: mem, schema: arrow.NewSchema(fields, nil), limit: limit, cols: cols}
 }
 
 func (b *batcher) begin() {
@@ -70,6 +89,9 @@ func (b *batcher) begin() {
 		for j := range c.valid {
 			c.valid[j] = 0xFF
 		}
+		if c.form != nil {
+			c.values.begin(b.mem, c.form.width(), b.limit)
+		}
 	}
 	b.rowBuf, b.offBuf = memory.NewResizableBuffer(b.mem), memory.NewResizableBuffer(b.mem)
 	b.rowBuf.Resize(b.limit * arrow.Int64SizeBytes)
@@ -81,6 +103,13 @@ func (b *batcher) begin() {
 // put sets the cell of the row under way; every column is set once a row, by put or null.
 func (b *batcher) put(col int, v []byte) {
 	c := &b.cols[col]
+	if c.form != nil {
+		if value, ok := c.form.read(v); ok {
+			c.values.put(c.form, b.n, value)
+			b.null(col)
+			return
+		}
+	}
 	n := c.n
 	if n+len(v)+overCopy > len(c.text) {
 		c.grow(len(v))
@@ -102,6 +131,45 @@ func (b *batcher) null(col int) {
 	c.nulls++
 }
 
+func (v *values) begin(mem memory.Allocator, width, limit int) {
+	v.data, v.bits, v.n = memory.NewResizableBuffer(mem), memory.NewResizableBuffer(mem), 0
+	size := width * limit
+	if width == 0 {
+		size = (limit + 7) / 8
+	}
+	v.data.Resize(size)
+	v.bits.Resize((limit + 7) / 8)
+	v.buf, v.set = v.data.Bytes(), v.bits.Bytes()
+	clear(v.buf)
+	clear(v.set)
+}
+
+func (v *values) put(f *Form, row int, value int64) {
+	f.set(v.buf, row, value)
+	v.set[row>>3] |= 1 << (row & 7)
+	v.n++
+}
+
+func (v *values) flush(f *Form, rows int) arrow.Array {
+	width := f.width()
+	if width == 0 {
+		v.data.Resize((rows + 7) / 8)
+	} else {
+		v.data.Resize(rows * width)
+	}
+	v.bits.Resize((rows + 7) / 8)
+	bits := v.bits
+	if v.n == rows {
+		bits = nil
+	}
+	d := array.NewData(f.Type(), rows, []*memory.Buffer{bits, v.data}, nil, rows-v.n, 0)
+	defer d.Release()
+	v.data.Release()
+	v.bits.Release()
+	v.data, v.bits = nil, nil
+	return array.MakeFromData(d)
+}
+
 func (c *column) grow(need int) {
 	c.data.Resize(c.n)
 	c.data.Reserve(2*len(c.text) + need + overCopy)
@@ -121,7 +189,7 @@ func (b *batcher) flush() arrow.RecordBatch {
 		return nil
 	}
 	b.open = false
-	arrays := make([]arrow.Array, 0, len(b.cols)+2)
+	arrays := make([]arrow.Array, 0, 2*len(b.cols)+2)
 	for i := range b.cols {
 		c := &b.cols[i]
 		c.expect = c.n
@@ -139,6 +207,11 @@ func (b *batcher) flush() arrow.RecordBatch {
 		c.offs.Release()
 		c.bits.Release()
 		c.data, c.offs, c.bits = nil, nil, nil
+	}
+	for i := range b.cols {
+		if c := &b.cols[i]; c.form != nil {
+			arrays = append(arrays, c.values.flush(c.form, b.n))
+		}
 	}
 	for _, buf := range []*memory.Buffer{b.rowBuf, b.offBuf} {
 		buf.Resize(b.n * arrow.Int64SizeBytes)

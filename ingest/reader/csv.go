@@ -58,7 +58,7 @@ func openCSV(spec Spec, name string, r io.Reader, mem memory.Allocator) (Reader,
 		return nil, err
 	}
 	c.nulls, c.filled = make([]int64, len(c.columns)), make([]int64, len(c.columns))
-	c.b = newBatcher(mem, c.plan.names, spec.BatchRecords)
+	c.b = newBatcher(mem, c.plan.names, spec.BatchRecords, spec.Forms)
 	return c, nil
 }
 

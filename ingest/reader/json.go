@@ -116,7 +116,7 @@ func openObjects(spec Spec, name string, r io.Reader, mem memory.Allocator, f *f
 	}
 	j.outs = len(names)
 	j.stamp = make([]int64, len(names))
-	j.b = newBatcher(mem, names, spec.BatchRecords)
+	j.b = newBatcher(mem, names, spec.BatchRecords, spec.Forms)
 	return j, nil
 }
 

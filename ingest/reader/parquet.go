@@ -74,7 +74,7 @@ func openParquet(spec Spec, name string, r io.Reader, mem memory.Allocator) (_ R
 		return nil, err
 	}
 	p.nulls, p.filled = make([]int64, len(p.columns)), make([]int64, len(p.columns))
-	p.b = newBatcher(mem, p.plan.names, spec.BatchRecords)
+	p.b = newBatcher(mem, p.plan.names, spec.BatchRecords, spec.Forms)
 	return p, nil
 }
 

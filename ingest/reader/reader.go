@@ -3,8 +3,8 @@
 // reason that a hospital can act on. Each row carries its place: `_src_row`, the record's number from 1, and
 // `_src_offset`, the byte of the (unpacked) file at which the record begins.
 //
-// It knows no contract and no types: a cell is the text that stood in the file, null where it was empty or one of
-// the source's words for null. Numbers keep their digits. It unpacks nothing either; that is package landing.
+// It knows no contract: a cell is the text that stood in the file, null where it was empty or one of the source's words
+// for null. Numbers keep their digits. Where it is asked to (Form), it reads plain cells as values. It unpacks nothing either; that is package landing.
 package reader
 
 import (
@@ -46,6 +46,9 @@ type Spec struct {
 	// width (Ａ = A) and blanks at their ends.
 	Aliases map[string][]string
 
+	// Forms are wanted columns whose values are wanted beside their texts.
+	Forms map[string]Form
+
 	Null []string // texts that mean null besides the empty cell, e.g. "-", "—", "NA"
 	Trim bool     // cut blanks, TABs, no-break and ideographic spaces from both ends of each cell
 
@@ -73,7 +76,8 @@ type JSONSpec struct {
 // Reader yields batches and, beside them, what became of each record. Columns, Missing and Encoding are known once Open
 // returns; counts grow as batches are read. A Reader is used by one goroutine.
 type Reader interface {
-	// RecordReader: Next, RecordBatch, Err, Schema. All columns are STRING, then RowColumn and OffsetColumn. Err after
+	// RecordReader: Next, RecordBatch, Err, Schema. All columns are STRING; behind them come the values of those that have
+	// a Form, then RowColumn and OffsetColumn. Err after
 	// Next returned false says whether the file came to its proper end.
 	array.RecordReader
 
