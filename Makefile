@@ -61,6 +61,12 @@ lint: $(LINT) ## golangci-lint, gofmt, vet
 bench: build ## ingest and queries beside plain DuckDB in the same run; figures into bench/RESULTS.md
 	./$(BIN) bench --record bench/RESULTS.md
 
+.PHONY: bench-grouper
+bench-grouper: $(CACHE)/venv-bench/.done ## the grouper in memory, beside those of the Python registry; by hand into bench/RESULTS-grouper.md
+	go build -o $(CACHE)/bin/bench-grouper ./bench/grouper
+	if [ -d ../shared/domain/drg-data/chs_drg_11 ]; then $(CACHE)/bin/bench-grouper -scheme ../shared/domain/drg-data/chs_drg_11 -cases 20000 -rounds 20; else $(CACHE)/bin/bench-grouper -cases 20000 -rounds 20; fi
+	$(CACHE)/venv-bench/bin/python bench/grouper/others.py --cases 20000
+
 .PHONY: plugin
 plugin: ## the Grafana plugin as a zip in dist/
 	$(MAKE) -C plugin zip
@@ -72,6 +78,11 @@ dist: build plugin ## binary, plugin and docs as one archive for an air-gapped m
 
 $(LINT):
 	GOBIN=$(CACHE)/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+
+$(CACHE)/venv-bench/.done: bench/grouper/requirements.txt
+	python3 -m venv $(CACHE)/venv-bench
+	$(CACHE)/venv-bench/bin/pip install --quiet --disable-pip-version-check -r bench/grouper/requirements.txt
+	touch $@
 
 $(VENV)/.done: internal/lake/testdata/requirements.txt
 	python3 -m venv $(VENV)

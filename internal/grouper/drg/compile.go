@@ -66,6 +66,7 @@ func (g *Grouper) Groups() int {
 // vocabulary gives every code of the tables a number. Number 0 is any code that no table knows.
 type vocabulary struct {
 	index    map[string]int32
+	known    codeTable // the same as index, for codes as they are usually written
 	codes    []string
 	prefixes []string // longest first; the pseudo code of each is in index under prefix + "*"
 	words    int      // of a code's set of lists
@@ -125,6 +126,7 @@ func Compile(s *schemes.Scheme, opt Options) (*Grouper, error) {
 	c.fill()
 	g := c.g
 	c.shortcuts()
+	g.dx.known, g.op.known = newCodeTable(g.dx.index), newCodeTable(g.op.index)
 	g.pool.New = func() any { return g.Worker() }
 	return g, nil
 }
@@ -471,7 +473,11 @@ func (v *vocabulary) literals(defs []listDef) {
 
 // find is the number of a code as a case brings it; changed says that it had to be normalised or mapped.
 func (v *vocabulary) find(code string) int32 {
-	if id, ok := v.index[code]; ok {
+	if len(code) > 0 && len(code) <= maxPacked {
+		if id, ok := v.known.find(code); ok {
+			return id
+		}
+	} else if id, ok := v.index[code]; ok {
 		return id
 	}
 	return v.findSlow(code)
