@@ -54,13 +54,20 @@ func serveE01(t *testing.T) served {
 	}
 	s.whole = sanyi("serve", "token", "add", "--lake", s.lake, "--name", "commission", "--scope", "whole")
 	s.other = sanyi("serve", "token", "add", "--lake", s.lake, "--name", "elsewhere", "--scope", "org:H0002")
-	f := serveFlags{lakeFlags: lakeFlags{dir: s.lake}, deadline: time.Minute, connections: 2}
+	s.url = serving(t, s.lake)
+	return s
+}
+
+// serving runs `sanyi serve` on a lake until the test ends.
+func serving(t *testing.T, dir string) (url string) {
+	t.Helper()
+	f := serveFlags{lakeFlags: lakeFlags{dir: dir}, deadline: time.Minute, connections: 2}
 	f.address.Addr = "127.0.0.1:0"
 	ctx, stop := context.WithCancel(t.Context())
 	ready, done := make(chan string, 1), make(chan error, 1)
 	go func() { done <- f.run(ctx, slog.New(slog.DiscardHandler), func(url string) { ready <- url }) }()
 	select {
-	case s.url = <-ready:
+	case url = <-ready:
 	case err := <-done:
 		t.Fatal(err)
 	}
@@ -70,12 +77,17 @@ func serveE01(t *testing.T) served {
 			t.Error(err)
 		}
 	})
-	return s
+	return url
 }
 
 func (s served) ask(t *testing.T, token, question string) (int, []map[string]any) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/v1/query", strings.NewReader(question))
+	return s.post(t, token, "/v1/query", question)
+}
+
+func (s served) post(t *testing.T, token, path, question string) (int, []map[string]any) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+path, strings.NewReader(question))
 	if err != nil {
 		t.Fatal(err)
 	}

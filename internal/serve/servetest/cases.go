@@ -1,8 +1,12 @@
 package servetest
 
 import (
+	"bufio"
 	"cmp"
 	"context"
+	"encoding/json"
+	"errors"
+	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -110,7 +114,7 @@ func orMore(p *float64) float64 {
 func (c Cases) row(s stay) api.CaseRow {
 	r, _ := c.grouped(s)
 	day, _ := time.Parse(time.DateOnly, s.day)
-	org := map[string]string{"H0001": "第一人民医院", "H0002": "第二人民医院"}[s.org]
+	org := orgNames[s.org]
 	text := func(v string) *string {
 		if v == "" {
 			return nil
@@ -170,3 +174,65 @@ func (c Cases) Explain(_ context.Context, req api.CaseRequest, scope queries.Sco
 }
 
 func yuan(v float64) string { return strconv.FormatFloat(v, 'f', 2, 64) }
+
+// WriteCases writes the region's cases as NDJSON of a table: dim_org, fact_inp_stay, fact_inp_diag or fact_inp_proc. A
+// real lake that is loaded with them and groups by demo_drg tells the same of each case.
+func WriteCases(w io.Writer, table string) error {
+	out := bufio.NewWriter(w)
+	write := json.NewEncoder(out).Encode
+	var err error
+	add := func(row map[string]any) {
+		if err == nil {
+			err = write(row)
+		}
+	}
+	seen := map[string]bool{}
+	for _, s := range stays {
+		at := s.day + " 10:00:00"
+		switch table {
+		case "dim_org":
+			if !seen[s.org] {
+				seen[s.org] = true
+				add(map[string]any{"org_code": s.org, "org_name": orgNames[s.org], "org_kind": "HOSP", "org_level": "3", "ownership": "PUB", "region_code": s.region, "is_primary": false, "is_connected": true, "is_insu_online": true, "is_instant_setl": true, "valid_from": "2020-01-01"})
+			}
+		case "fact_inp_stay":
+			row := map[string]any{
+				"stay_id": s.id, "org_code": s.org, "person_key": "p" + s.id, "admit_time": "2021-05-25 08:00:00", "discharge_time": at, "discharge_date": s.day, "los_days": s.los,
+				"admit_dept": s.dept, "discharge_dept": s.dept, "admit_route": "2", "discharge_way": "1", "sex_code": strconv.Itoa(int(s.sex)), "age_years": s.age,
+				"primary_diag_code": s.dx[0], "total_fee": yuan(s.fee), "drg_code": s.official,
+			}
+			if len(s.ops) > 0 {
+				row["main_proc_code"] = s.ops[0]
+			}
+			add(row)
+		case "fact_inp_diag":
+			for i, code := range s.dx {
+				kind := "OTHER"
+				if i == 0 {
+					kind = "MAIN"
+				}
+				add(map[string]any{"stay_id": s.id, "seq": i, "org_code": s.org, "discharge_date": s.day, "diag_type": kind, "diag_code": code, "admit_cond": "1"})
+			}
+		case "fact_inp_proc":
+			for i, code := range s.ops {
+				add(map[string]any{"proc_id": s.id + "-" + strconv.Itoa(i), "stay_id": s.id, "org_code": s.org, "discharge_date": s.day, "seq": i + 1, "proc_code": code, "proc_class": "SURG", "proc_time": "2021-06-01 09:00:00"})
+			}
+		default:
+			return fault.New(fault.Usage, "the test region has no rows of %s", table)
+		}
+	}
+	return errors.Join(err, out.Flush())
+}
+
+var orgNames = map[string]string{"H0001": "第一人民医院", "H0002": "第二人民医院"}
+
+// Group is the group of one of the cases, and why it has none.
+func (c Cases) Group(id string) (group, reason string) {
+	for _, s := range stays {
+		if s.id == id {
+			r, _ := c.grouped(s)
+			return r.DRG, r.Reason.String()
+		}
+	}
+	return "", ""
+}
