@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -73,28 +74,33 @@ func (c *Cases) List(ctx context.Context, req api.CaseListRequest, scope queries
 		"grouped.discharge_date >= CAST(" + s.bind(period.From.Format(time.DateOnly)) + " AS DATE)",
 		"grouped.discharge_date < CAST(" + s.bind(period.To.Format(time.DateOnly)) + " AS DATE)",
 	}
-	pick := func(choice, table, column, value string) string {
+	pick := func(table, column, value string) string {
 		if value == "" {
 			return table + ".is_current"
 		}
 		return table + "." + column + " = " + s.bind(value)
 	}
-	where = append(where, pick("scheme", "grouped", "scheme", req.Scheme))
+	where = append(where, pick("grouped", "scheme", req.Scheme))
 	for _, f := range []struct {
 		column string
 		values []string
 	}{
-		{"grouped.org_code", req.Orgs}, {"grouped.discharge_dept", req.Depts}, {"grouped.group_code", req.Groups}, {"grouped.mdc", req.MDCs},
-		{"grouped.status", req.Statuses}, {"grouped.reason", req.Reasons}, {"settled.tier", req.Tiers},
+		{"grouped.org_code", req.Orgs},
+		{"grouped.discharge_dept", req.Depts},
+		{"grouped.group_code", req.Groups},
+		{"grouped.mdc", req.MDCs},
+		{"grouped.status", req.Statuses},
+		{"grouped.reason", req.Reasons},
+		{"settled.tier", req.Tiers},
 	} {
 		if len(f.values) > 0 {
 			where = append(where, f.column+" IN ("+s.list(f.values)+")")
 		}
 	}
 	if req.Agrees != nil {
-		where = append(where, "grouped.agrees = "+strings.ToUpper(fmt.Sprint(*req.Agrees)))
+		where = append(where, "grouped.agrees = "+strings.ToUpper(strconv.FormatBool(*req.Agrees)))
 	}
-	s.text = fmt.Sprintf(caseList, pick("params", "settled", "params", req.Params), strings.Join(where, "\n    AND "), caseOrder[req.Order], req.Limit+1)
+	s.text = fmt.Sprintf(caseList, pick("settled", "params", req.Params), strings.Join(where, "\n    AND "), caseOrder[req.Order], req.Limit+1)
 	s.uses = []engine.Use{
 		{Table: groupTable, From: period.From, To: period.To}, {Table: settleTable, From: period.From, To: period.To}, {Table: "dim_org"}, {Table: "dim_dept"},
 	}

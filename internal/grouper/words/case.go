@@ -128,9 +128,9 @@ func (t teller) outcome(c *Case) []Row {
 	}
 	weight := add("weight", t.kindOf(c, "权重(RW)", "分值"), t.kindOf(c, "Weight (RW)", "Points"), c.Weight)
 	weight.Amount = number(c.Weight)
-	switch {
-	case c.Official == "":
-	case c.Official == c.Group:
+	switch c.Official {
+	case "":
+	case c.Group:
 		add("official", "官方分组", "Official group", c.Official+t.pick("，与本结果一致", ": the same")).Verdict = Yes
 	default:
 		add("official", "官方分组", "Official group", c.Official+t.pick("，与本结果不一致", ": not the same")).Verdict = No

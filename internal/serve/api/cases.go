@@ -174,10 +174,29 @@ type CaseRow struct {
 }
 
 var caseColumns = []SheetColumn{
-	{"stay_id", TextColumn}, {"org_code", TextColumn}, {"org_name", TextColumn}, {"discharge_date", DayColumn}, {"discharge_dept", TextColumn}, {"dept_name", TextColumn},
-	{"main_diag", TextColumn}, {"main_proc", TextColumn}, {"group_code", TextColumn}, {"group_name", TextColumn}, {"mdc", TextColumn}, {"severity", TextColumn},
-	{"status", TextColumn}, {"reason", TextColumn}, {"weight", NumberColumn}, {"los_days", NumberColumn}, {"total_fee", NumberColumn}, {"standard", NumberColumn},
-	{"tier", TextColumn}, {"profit_formula", NumberColumn}, {"official_code", TextColumn}, {"agrees", FlagColumn}, {"scheme", TextColumn},
+	{"stay_id", TextColumn},
+	{"org_code", TextColumn},
+	{"org_name", TextColumn},
+	{"discharge_date", DayColumn},
+	{"discharge_dept", TextColumn},
+	{"dept_name", TextColumn},
+	{"main_diag", TextColumn},
+	{"main_proc", TextColumn},
+	{"group_code", TextColumn},
+	{"group_name", TextColumn},
+	{"mdc", TextColumn},
+	{"severity", TextColumn},
+	{"status", TextColumn},
+	{"reason", TextColumn},
+	{"weight", NumberColumn},
+	{"los_days", NumberColumn},
+	{"total_fee", NumberColumn},
+	{"standard", NumberColumn},
+	{"tier", TextColumn},
+	{"profit_formula", NumberColumn},
+	{"official_code", TextColumn},
+	{"agrees", FlagColumn},
+	{"scheme", TextColumn},
 }
 
 // Sheet is the list as a table.
@@ -248,8 +267,15 @@ type ExplanationRow struct {
 }
 
 var explanationColumns = []SheetColumn{
-	{"section", TextColumn}, {"step", TextColumn}, {"title", TextColumn}, {"what", TextColumn}, {"name", TextColumn}, {"verdict", TextColumn}, {"text", TextColumn},
-	{"amount", NumberColumn}, {"unit", TextColumn},
+	{"section", TextColumn},
+	{"step", TextColumn},
+	{"title", TextColumn},
+	{"what", TextColumn},
+	{"name", TextColumn},
+	{"verdict", TextColumn},
+	{"text", TextColumn},
+	{"amount", NumberColumn},
+	{"unit", TextColumn},
 }
 
 // Sheet is the explanation as a table.

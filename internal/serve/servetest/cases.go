@@ -74,13 +74,13 @@ func (c Cases) List(_ context.Context, req api.CaseListRequest, scope queries.Sc
 	if err != nil {
 		return nil, err
 	}
-	any := func(list []string, v *string) bool { return len(list) == 0 || v != nil && slices.Contains(list, *v) }
+	takes := func(list []string, v *string) bool { return len(list) == 0 || v != nil && slices.Contains(list, *v) }
 	out := &api.CaseList{Publication: 42, Rows: []api.CaseRow{}}
 	for _, s := range stays {
 		row := c.row(s)
 		if !scope.Covers(s.org, s.region) || row.DischargeDate.Before(period.From) || !row.DischargeDate.Before(period.To) ||
-			!any(req.Orgs, &row.OrgCode) || !any(req.Depts, row.DischargeDept) || !any(req.Groups, &row.GroupCode) || !any(req.MDCs, row.MDC) ||
-			!any(req.Statuses, &row.Status) || !any(req.Reasons, row.Reason) || !any(req.Tiers, row.Tier) ||
+			!takes(req.Orgs, &row.OrgCode) || !takes(req.Depts, row.DischargeDept) || !takes(req.Groups, &row.GroupCode) || !takes(req.MDCs, row.MDC) ||
+			!takes(req.Statuses, &row.Status) || !takes(req.Reasons, row.Reason) || !takes(req.Tiers, row.Tier) ||
 			req.Agrees != nil && (row.Agrees == nil || *row.Agrees != *req.Agrees) {
 			continue
 		}

@@ -88,7 +88,7 @@ func caseWordsIn(language string) caseWords {
 	return caseChinese
 }
 
-// named maps codes to what people call them: code, words, code, words …
+// named maps codes to what people call them; pairs are code, words, code, words.
 func named(pairs ...string) data.ValueMappings {
 	out := data.ValueMapper{}
 	for i := 0; i+1 < len(pairs); i += 2 {
