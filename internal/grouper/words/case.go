@@ -62,7 +62,7 @@ func (c *Case) Rows(l lang.Language, opt Options) []Row {
 	trace := joined(append(Sentences(c.DRG, l, opt), Sentences(c.DIP, l, opt)...), l)
 	for _, section := range []string{Path, Neighbour, Complication} {
 		for _, r := range trace {
-			if r.Section == section {
+			if r.Section == section && (r.Step != "candidate" || r.What != c.Group) { // the group found is no neighbour of itself
 				out = append(out, r)
 			}
 		}
@@ -120,7 +120,9 @@ func (t teller) outcome(c *Case) []Row {
 	if c.MDC != "" && c.MDC != "0000" {
 		add("mdc", "主要诊断大类(MDC)", "Main category (MDC)", strings.TrimSpace(c.MDC+" "+t.name(c.MDC))).What = c.MDC
 	}
-	if c.ADRG != "" && c.ADRG != "00" {
+	if dip := t.of(kinds, c.ADRG); strings.EqualFold(c.Kind, "dip") && c.ADRG != "" { // a catalogue has kinds in place of adjacent groups
+		add("kind", "病种类别", "Kind", dip).What = c.ADRG
+	} else if c.ADRG != "" && c.ADRG != "00" {
 		add("adrg", "核心组(ADRG)", "Adjacent group (ADRG)", strings.TrimSpace(c.ADRG+" "+t.name(c.ADRG))).What = c.ADRG
 	}
 	if c.Severity != "" {

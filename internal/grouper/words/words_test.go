@@ -154,6 +154,27 @@ func TestAWholeCaseIsToldSectionBySection(t *testing.T) {
 	}
 }
 
+func TestAWholeDIPCaseNamesItsKindAndOnlyItsNeighbours(t *testing.T) {
+	c := words.Case{Kind: "dip", Group: "Z019", ADRG: "comprehensive", Status: "OK", DIP: []dip.Step{
+		{Step: "candidate", Subject: "Z019", Rule: "C ", Verdict: "comprehensive conservative, 0 operations named"},
+		{Step: "candidate", Subject: "Z020", Rule: "C16 ", Verdict: "comprehensive conservative, 0 operations named"},
+		{Step: "group", Subject: "Z019", Rule: "C ", Verdict: "taken: comprehensive conservative"},
+	}}
+	var neighbours []string
+	kind := ""
+	for _, r := range c.Rows(lang.ZH, words.Options{}) {
+		if r.Section == words.Neighbour {
+			neighbours = append(neighbours, r.What)
+		}
+		if r.Step == "kind" {
+			kind = r.Text
+		}
+	}
+	if !slices.Equal(neighbours, []string{"Z020"}) || kind != "综合病种" {
+		t.Errorf("got neighbours %v, kind %s, want Z020 alone, 综合病种", neighbours, kind)
+	}
+}
+
 func TestAWholeCaseInEnglishHoldsNoChinese(t *testing.T) {
 	c := words.Case{Kind: "drg", Sex: 2, Group: "0000", Status: "0000", Reason: "SEX_CONFLICT", MDC: "MDCN", Weight: "1", TotalFee: "1", DRG: stroke(t), Settled: []words.Settlement{{Tier: "high", Method: "item:high", Standard: "1"}}}
 	for _, r := range c.Rows(lang.EN, words.Options{}) {

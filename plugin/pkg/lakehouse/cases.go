@@ -111,7 +111,7 @@ func given(values []string) []string {
 }
 
 // cases answers a query after cases.
-func (s *Source) cases(ctx context.Context, req *backend.QueryDataRequest, q backend.DataQuery) (*data.Frame, error) {
+func (s *Source) caseFrame(ctx context.Context, req *backend.QueryDataRequest, q backend.DataQuery) (*data.Frame, error) {
 	model, err := parseCaseQuery(q.JSON)
 	if err != nil || model.Hide {
 		return nil, err
@@ -130,7 +130,7 @@ func (s *Source) cases(ctx context.Context, req *backend.QueryDataRequest, q bac
 			return frame, nil
 		}
 		ask := &api.CaseRequest{StayID: stay, Scheme: model.Scheme, Language: words.language}
-		long, err := s.client.sheet(ctx, api.PathCase, ask, ask.Check, caller)
+		long, err := s.explained(ctx, ask, caller)
 		if err != nil {
 			return nil, err
 		}
@@ -153,6 +153,46 @@ func (s *Source) cases(ctx context.Context, req *backend.QueryDataRequest, q bac
 		return nil, err
 	}
 	return listFrame(long, ask, words)
+}
+
+// explaining is a question after a case that is under way.
+type explaining struct {
+	done chan struct{}
+	long *longAnswer
+	err  error
+}
+
+// explained asks why a case was grouped as it was. The panels of one page that ask for the same case at the same time,
+// in the name of the same person, share one question, which is one look in the audit book; nothing is kept after it.
+func (s *Source) explained(ctx context.Context, ask *api.CaseRequest, caller string) (*longAnswer, error) {
+	key := strings.Join([]string{ask.StayID, ask.Scheme, ask.Language, caller}, "\x00")
+	s.mu.Lock()
+	if s.cases == nil {
+		s.cases = map[string]*explaining{}
+	}
+	x, asked := s.cases[key]
+	if !asked {
+		x = &explaining{done: make(chan struct{}), err: fault.New(fault.Internal, "the question panicked")}
+		s.cases[key] = x
+	}
+	s.mu.Unlock()
+	if !asked {
+		defer func() {
+			s.mu.Lock()
+			delete(s.cases, key)
+			s.mu.Unlock()
+			close(x.done)
+		}()
+		// Others wait for the answer, too: it does not end with the panel that happened to ask first.
+		x.long, x.err = s.client.sheet(context.WithoutCancel(ctx), api.PathCase, ask, ask.Check, caller)
+		return x.long, x.err
+	}
+	select {
+	case <-x.done:
+		return x.long, x.err
+	case <-ctx.Done():
+		return nil, remote(http.StatusGatewayTimeout, fault.Unavailable, "the service did not answer in time")
+	}
 }
 
 // sheet asks one of the doors of single cases.

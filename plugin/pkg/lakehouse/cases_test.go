@@ -1,7 +1,13 @@
 package lakehouse
 
 import (
+	"bytes"
+	"io"
+	"net/http"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
@@ -60,4 +66,51 @@ func TestWordsOfCasesAreCompleteInBothLanguages(t *testing.T) {
 			t.Errorf("%s: a sentence is missing", w.language)
 		}
 	}
+}
+
+// service answers every question after a case with one row, as soon as it is let.
+type service struct {
+	asked atomic.Int32
+	let   chan struct{}
+}
+
+func (s *service) RoundTrip(*http.Request) (*http.Response, error) {
+	s.asked.Add(1)
+	<-s.let
+	var body bytes.Buffer
+	err := (&api.CaseExplanation{Publication: 1, Rows: []api.ExplanationRow{{Section: api.SectionTrace, Text: "x"}}}).WriteArrow(&body, shanghai)
+	return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(&body)}, err
+}
+
+func TestPanelsThatAskForTheSameCaseAtOnceShareOneQuestion(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lake := &service{let: make(chan struct{})}
+		c, err := newClient("http://lake.example", "token", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.http.Transport = lake
+		s := &Source{client: c, now: time.Now}
+		ask := func(stay, caller string) {
+			if long, err := s.explained(t.Context(), &api.CaseRequest{StayID: stay}, caller); err != nil || long.rows != 1 {
+				t.Errorf("%s for %s: got %v, want one row", stay, caller, err)
+			}
+		}
+		var wait sync.WaitGroup
+		for range 4 {
+			wait.Go(func() { ask("S-1", "li") })
+		}
+		wait.Go(func() { ask("S-1", "wang") }) // another person's look is one of its own
+		wait.Go(func() { ask("S-2", "li") })
+		synctest.Wait() // until all of them ask or wait
+		close(lake.let)
+		wait.Wait()
+		if n := lake.asked.Load(); n != 3 || len(s.cases) != 0 {
+			t.Errorf("got %d questions and %d kept, want 3 and none", n, len(s.cases))
+		}
+		ask("S-1", "li")
+		if n := lake.asked.Load(); n != 4 {
+			t.Errorf("a later look: got %d questions in all, want 4", n)
+		}
+	})
 }

@@ -47,6 +47,7 @@ type Source struct {
 	mu        sync.Mutex
 	catalog   *api.Catalog
 	fetchedAt time.Time
+	cases     map[string]*explaining // questions after cases that are under way
 }
 
 var (
@@ -116,7 +117,7 @@ func (s *Source) query(ctx context.Context, req *backend.QueryDataRequest, q bac
 		}
 	}()
 	if kindOf(q.JSON) == KindCase {
-		frame, err := s.cases(ctx, req, q)
+		frame, err := s.caseFrame(ctx, req, q)
 		if err != nil {
 			return failed(err)
 		}
