@@ -65,7 +65,7 @@ type counts struct {
 }
 
 func newFeed(spec reader.Spec, jobs []*job, limit chunkLimit) *feed {
-	f := &feed{spec: spec, jobs: jobs, limit: limit, mem: memory.DefaultAllocator}
+	f := &feed{spec: spec, jobs: jobs, limit: limit, mem: &reader.Pool{}}
 	fields := make([]arrow.Field, 0, len(spec.Want)+4)
 	for i := range spec.Want {
 		fields = append(fields, arrow.Field{Name: fmt.Sprintf("c%d", i), Type: arrow.BinaryTypes.String, Nullable: true})

@@ -360,12 +360,13 @@ const keepers = 8
 
 // keepRaw stores the raw files under landing/raw, once each.
 func (r *run) keepRaw(ctx context.Context, todo []*delivery) error {
-	seen := map[string]bool{}
+	likely := map[string]string{} // file on disk → fingerprint of its content, which an archive does not have
 	var files []string
 	for _, d := range todo {
 		for _, j := range d.files() {
-			if disk := j.member.Disk; !seen[disk] {
-				seen[disk] = true
+			disk := j.member.Disk
+			if _, seen := likely[disk]; !seen {
+				likely[disk] = j.sum
 				files = append(files, disk)
 			}
 		}
@@ -377,7 +378,7 @@ func (r *run) keepRaw(ctx context.Context, todo []*delivery) error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			_, err := landing.Keep(r.lake.Landing(), disk)
+			_, err := landing.Keep(r.lake.Landing(), disk, likely[disk])
 			return err
 		})
 	}

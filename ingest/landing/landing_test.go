@@ -327,13 +327,17 @@ func TestTruncatedFileSaysHowManyBytesCame(t *testing.T) {
 func TestKeepStoresRawFilesOnceAndPrivately(t *testing.T) {
 	lake := t.TempDir()
 	path := filepath.Join(write(t, t.TempDir(), file{"x.csv", "abc"}), "x.csv")
-	first, err := landing.Keep(lake, path)
+	first, err := landing.Keep(lake, path, "")
 	if err != nil || !first.New || first.Bytes != 3 || first.Path != filepath.Join("raw", "ba", first.SHA256) {
 		t.Fatalf("%+v %v", first, err)
 	}
-	again, err := landing.Keep(lake, path)
+	again, err := landing.Keep(lake, path, first.SHA256)
 	if err != nil || again.New || again.SHA256 != first.SHA256 {
 		t.Fatalf("%+v %v", again, err)
+	}
+	other := filepath.Join(write(t, t.TempDir(), file{"y.csv", "abcd"}), "y.csv")
+	if kept, err := landing.Keep(lake, other, strings.Repeat("0", 64)); err != nil || !kept.New || kept.Bytes != 4 || !strings.HasPrefix(kept.SHA256, "88d4266f") {
+		t.Fatalf("a file that is not what it was thought to be: %+v %v", kept, err)
 	}
 	info, err := os.Stat(filepath.Join(lake, first.Path))
 	if err != nil || info.Mode().Perm() != 0o600 {

@@ -81,46 +81,56 @@ type Raw struct {
 }
 
 // Keep stores the file on disk (an archive as it came) once under landing/raw/<first two digits>/<sha256>, readable
-// by the owner only. landing is the lake's landing folder. A file that is there already is not written again.
-func Keep(landing, disk string) (Raw, error) {
+// by the owner only. landing is the lake's landing folder. A file that is there already is not written again: likely is
+// the fingerprint that the file probably has, "" where nobody knows; with a new file it saves one reading.
+func Keep(landing, disk, likely string) (Raw, error) {
 	f, err := os.Open(disk)
 	if err != nil {
 		return Raw{}, fault.Wrap(fault.Unavailable, err)
 	}
 	defer f.Close()
+	if likely != "" {
+		if _, err := os.Stat(filepath.Join(landing, rawPath(likely))); errors.Is(err, fs.ErrNotExist) {
+			return copyOnce(f, landing)
+		}
+	}
 	h := sha256.New()
 	n, err := io.Copy(h, f)
 	if err != nil {
 		return Raw{}, fault.Wrap(fault.Unavailable, fmt.Errorf("%s: %w", disk, err))
 	}
 	sum := hex.EncodeToString(h.Sum(nil))
-	raw := Raw{SHA256: sum, Bytes: n, Path: filepath.Join("raw", sum[:2], sum)}
-	target := filepath.Join(landing, raw.Path)
-	if info, err := os.Stat(target); err == nil && info.Size() == n {
+	raw := Raw{SHA256: sum, Bytes: n, Path: rawPath(sum)}
+	if info, err := os.Stat(filepath.Join(landing, raw.Path)); err == nil && info.Size() == n {
 		return raw, nil
 	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return Raw{}, fault.Wrap(fault.Unavailable, err)
 	}
-	raw.New = true
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return Raw{}, fault.Wrap(fault.Unavailable, err)
 	}
-	return raw, copyOnce(f, target, sum)
+	kept, err := copyOnce(f, landing)
+	if err == nil && kept.SHA256 != sum {
+		err = fault.New(fault.Unavailable, "%s changed while it was read; wait until its sender has finished", disk)
+	}
+	return kept, err
 }
 
-// copyOnce writes target whole or not at all; the bytes must still be those that were counted.
-func copyOnce(f io.Reader, target, sum string) (err error) {
+func rawPath(sum string) string { return filepath.Join("raw", sum[:2], sum) }
+
+// copyOnce writes f under the fingerprint of what it wrote, whole or not at all.
+func copyOnce(f io.Reader, landing string) (raw Raw, err error) {
 	defer func() { err = fault.Wrap(fault.Unavailable, err) }()
-	if err := os.MkdirAll(filepath.Dir(target), 0o700); err != nil {
-		return err
+	if err := os.MkdirAll(filepath.Join(landing, "raw"), 0o700); err != nil {
+		return raw, err
 	}
-	tmp, err := os.CreateTemp(filepath.Dir(target), ".part-*")
+	tmp, err := os.CreateTemp(filepath.Join(landing, "raw"), ".part-*")
 	if err != nil {
-		return err
+		return raw, err
 	}
 	defer os.Remove(tmp.Name()) // gone after the rename
 	h := sha256.New()
-	_, err = io.Copy(io.MultiWriter(tmp, h), f)
+	n, err := io.Copy(io.MultiWriter(tmp, h), f)
 	if err == nil {
 		err = tmp.Sync()
 	}
@@ -128,10 +138,12 @@ func copyOnce(f io.Reader, target, sum string) (err error) {
 		err = cerr
 	}
 	if err != nil {
-		return err
+		return raw, err
 	}
-	if hex.EncodeToString(h.Sum(nil)) != sum {
-		return fmt.Errorf("%s changed while it was read; wait until its sender has finished", filepath.Base(target))
+	sum := hex.EncodeToString(h.Sum(nil))
+	raw = Raw{SHA256: sum, Bytes: n, Path: rawPath(sum), New: true}
+	if err := os.MkdirAll(filepath.Dir(filepath.Join(landing, raw.Path)), 0o700); err != nil {
+		return raw, err
 	}
-	return os.Rename(tmp.Name(), target)
+	return raw, os.Rename(tmp.Name(), filepath.Join(landing, raw.Path))
 }

@@ -1,6 +1,7 @@
 package reader
 
 import (
+	"encoding/binary"
 	"sync/atomic"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -25,17 +26,18 @@ type column struct {
 	nulls  int
 	expect int // bytes that the last batch needed
 	form   *Form
+	texts  int // of a column with a form, which begins all null
 	values values
 }
 
 // values are those of a column's cells that are plain.
 type values struct {
-	name string
-	data *memory.Buffer
-	buf  []byte
-	bits *memory.Buffer
-	set  []byte
-	n    int
+	width int // bytes; 0 = bits
+	data  *memory.Buffer
+	buf   []byte
+	bits  *memory.Buffer
+	set   []byte
+	n     int
 }
 
 // batcher builds batches of string columns with the two place columns.
@@ -80,17 +82,19 @@ func (b *batcher) begin() {
 		c := &b.cols[i]
 		c.data, c.offs, c.bits = memory.NewResizableBuffer(b.mem), memory.NewResizableBuffer(b.mem), memory.NewResizableBuffer(b.mem)
 		c.data.Reserve(max(c.expect+c.expect/8, 1024) + overCopy)
-		c.text, c.n, c.nulls = c.data.Buf(), 0, 0
+		c.text, c.n, c.nulls, c.texts = c.data.Buf(), 0, 0, 0
 		c.offs.Resize((b.limit + 1) * arrow.Int32SizeBytes)
 		c.off = arrow.Int32Traits.CastFromBytes(c.offs.Bytes())
 		c.off[0] = 0
 		c.bits.Resize((b.limit + 7) / 8)
 		c.valid = c.bits.Bytes()
+		if c.form != nil { // most texts are null
+			clear(c.valid)
+			c.values.begin(b.mem, c.form.width(), b.limit)
+			continue
+		}
 		for j := range c.valid {
 			c.valid[j] = 0xFF
-		}
-		if c.form != nil {
-			c.values.begin(b.mem, c.form.width(), b.limit)
 		}
 	}
 	b.rowBuf, b.offBuf = memory.NewResizableBuffer(b.mem), memory.NewResizableBuffer(b.mem)
@@ -105,10 +109,12 @@ func (b *batcher) put(col int, v []byte) {
 	c := &b.cols[col]
 	if c.form != nil {
 		if value, ok := c.form.read(v); ok {
-			c.values.put(c.form, b.n, value)
-			b.null(col)
+			c.values.put(b.n, value)
+			c.off[b.n+1] = int32(c.n) //nolint:gosec // as below.
 			return
 		}
+		c.valid[b.n>>3] |= 1 << (b.n & 7)
+		c.texts++
 	}
 	n := c.n
 	if n+len(v)+overCopy > len(c.text) {
@@ -127,12 +133,15 @@ func (b *batcher) put(col int, v []byte) {
 func (b *batcher) null(col int) {
 	c := &b.cols[col]
 	c.off[b.n+1] = int32(c.n) //nolint:gosec // as in put.
+	if c.form != nil {
+		return
+	}
 	c.valid[b.n>>3] &^= 1 << (b.n & 7)
 	c.nulls++
 }
 
 func (v *values) begin(mem memory.Allocator, width, limit int) {
-	v.data, v.bits, v.n = memory.NewResizableBuffer(mem), memory.NewResizableBuffer(mem), 0
+	v.data, v.bits, v.n, v.width = memory.NewResizableBuffer(mem), memory.NewResizableBuffer(mem), 0, width
 	size := width * limit
 	if width == 0 {
 		size = (limit + 7) / 8
@@ -144,18 +153,24 @@ func (v *values) begin(mem memory.Allocator, width, limit int) {
 	clear(v.set)
 }
 
-func (v *values) put(f *Form, row int, value int64) {
-	f.set(v.buf, row, value)
+func (v *values) put(row int, value int64) {
+	switch v.width {
+	case 8:
+		binary.LittleEndian.PutUint64(v.buf[8*row:], uint64(value)) //nolint:gosec // the bits are wanted
+	case 4:
+		binary.LittleEndian.PutUint32(v.buf[4*row:], uint32(value)) //nolint:gosec // at most nine digits, or a day
+	default:
+		v.buf[row>>3] |= byte(value) << (row & 7)
+	}
 	v.set[row>>3] |= 1 << (row & 7)
 	v.n++
 }
 
 func (v *values) flush(f *Form, rows int) arrow.Array {
-	width := f.width()
-	if width == 0 {
+	if v.width == 0 {
 		v.data.Resize((rows + 7) / 8)
 	} else {
-		v.data.Resize(rows * width)
+		v.data.Resize(rows * v.width)
 	}
 	v.bits.Resize((rows + 7) / 8)
 	bits := v.bits
@@ -197,6 +212,9 @@ func (b *batcher) flush() arrow.RecordBatch {
 		c.offs.Resize((b.n + 1) * arrow.Int32SizeBytes)
 		c.bits.Resize((b.n + 7) / 8)
 		bits := c.bits
+		if c.form != nil {
+			c.nulls = b.n - c.texts
+		}
 		if c.nulls == 0 {
 			bits = nil
 		}

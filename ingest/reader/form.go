@@ -1,7 +1,6 @@
 package reader
 
 import (
-	"encoding/binary"
 	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -213,18 +212,4 @@ func day(v []byte) (int64, bool) {
 		n++
 	}
 	return n - 719_162, true
-}
-
-// set writes a value into a buffer of values.
-func (f *Form) set(buf []byte, row int, n int64) {
-	switch f.width() {
-	case 0:
-		if n != 0 {
-			buf[row>>3] |= 1 << (row & 7)
-		}
-	case 4:
-		binary.LittleEndian.PutUint32(buf[4*row:], uint32(n)) //nolint:gosec // at most nine digits, or a day
-	default:
-		binary.LittleEndian.PutUint64(buf[8*row:], uint64(n)) //nolint:gosec // the bits are wanted
-	}
 }
