@@ -117,7 +117,7 @@ func TestServeListsAndExplainsTheCasesOfARealLake(t *testing.T) {
 	t.Run("a case is explained", func(t *testing.T) {
 		status, rows := s.post(t, tokens["city"], "/v1/case", `{"stay_id":"S-1001"}`)
 		told := strings.Join(column(rows, "text"), "\n")
-		for _, want := range []string{"BR21 演示：脑缺血，伴严重并发症或合并症", "进入本大类：主要诊断在本大类诊断表（I63.900）", "被主要诊断排除", "BR21，与本结果一致", "男，60岁，住院8天"} {
+		for _, want := range []string{"BR21 演示：脑缺血，伴严重并发症或合并症", "符合本大类条件：主要诊断在本大类诊断表（I63.900）", "被主要诊断排除", "BR21，与本结果一致", "男，60岁，住院8天"} {
 			if status != 200 || !strings.Contains(told, want) {
 				t.Errorf("got %d %s, want %q in it", status, told, want)
 			}

@@ -224,16 +224,16 @@ test('a case explains itself', { timeout: 300_000 }, async (t) => {
   assert.match(await text('病例结算测算'), /支付标准 [\d,]+(\.\d\d)? 元/);
   const told = await text('病例解释');
   assert.match(told, /部分 步骤 对象 名称 结论 说明/);
-  assert.match(told, /主要诊断大类\(MDC\) MDC[A-Z] \S+ 是 进入本大类/);
+  assert.match(told, /主要诊断大类\(MDC\) MDC[A-Z] \S+ 是 符合本大类条件/);
   assert.match(told, /入本核心组：/);
-  assert.match(told, /否 不进入本大类：不满足「/);
+  assert.match(told, /否 不符合本大类条件：不满足「/);
   assert.deepEqual(errors, []);
 });
 
 test('without a case the panels ask to choose one, in the light too', { timeout: 300_000 }, async (t) => {
   const { page, errors, panel, text } = await hospital(t, { theme: 'light', ...(sanyi ? {} : E01) });
   await page.screenshot({ path: shot('hospital-drg-light'), fullPage: true });
-  assert.doesNotMatch(await text('病例解释'), /进入本大类/);
+  assert.doesNotMatch(await text('病例解释'), /符合本大类条件/);
   const why = await panel('病例解释').getAttribute('data-notices');
   assert.match(why, /点选一个病例/);
   assert.deepEqual(errors, []);
@@ -250,7 +250,7 @@ test('an editor asks for a case', { timeout: 300_000 }, async (t) => {
   await page.locator('#sanyi-case-scheme').click(); // leaving the field asks
   await page
     .getByTestId('frames')
-    .getByText(/进入本大类/)
+    .getByText(/符合本大类条件/)
     .waitFor();
   const query = JSON.parse(await page.getByTestId('query').textContent());
   assert.deepEqual(

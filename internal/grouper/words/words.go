@@ -148,10 +148,10 @@ func (t teller) principalOp(s step) string {
 
 func (t teller) gate(s step, r *Row) {
 	if s.Verdict == "passes" {
-		r.Verdict, r.Text = Yes, t.pick("进入本大类：", "goes into this category: ")+t.because(s)
+		r.Verdict, r.Text = Yes, t.pick("符合本大类条件：", "meets the condition of this category: ")+t.because(s)
 		return
 	}
-	r.Verdict, r.Text = No, t.pick("不进入本大类：", "not this category: ")+t.failed(s)
+	r.Verdict, r.Text = No, t.pick("不符合本大类条件：", "not this category: ")+t.failed(s)
 }
 
 func (t teller) adjacent(s step, r *Row) {

@@ -34,7 +34,7 @@ func TestATraceIsToldInSentences(t *testing.T) {
 	rows := words.Sentences(stroke(t), lang.ZH, names)
 	for _, want := range []words.Row{
 		{Section: words.Path, Step: "code", Title: "编码规范化", What: "ZZZ.999", Verdict: words.No, Text: "方案的所有编码表均无此编码"},
-		{Section: words.Path, Step: "gate", Title: "主要诊断大类(MDC)", What: "MDCB", Name: "神经系统疾病及功能障碍", Verdict: words.Yes, Text: "进入本大类：主要诊断在本大类诊断表（I63.900）"},
+		{Section: words.Path, Step: "gate", Title: "主要诊断大类(MDC)", What: "MDCB", Name: "神经系统疾病及功能障碍", Verdict: words.Yes, Text: "符合本大类条件：主要诊断在本大类诊断表（I63.900）"},
 		{
 			Section: words.Neighbour, Step: "adrg", Title: "核心组(ADRG)", What: "BK1", Verdict: words.No,
 			Text: "未入本组：不满足「任一手术操作在本组手术操作表1」（已符合的编码：I63.900）",
@@ -137,7 +137,7 @@ func TestAWholeCaseIsToldSectionBySection(t *testing.T) {
 		{"case", "", words.Info, "男，60岁，住院8天"},
 		{"official", "", words.No, "BR25，与本结果不一致"},
 		{"total_fee", "", words.Info, "23,980.50 元"},
-		{"gate", "MDCP…MDCN", words.No, "不进入本大类：不满足「主要诊断在本大类诊断表」"},
+		{"gate", "MDCP…MDCN", words.No, "不符合本大类条件：不满足「主要诊断在本大类诊断表」"},
 		{"tier", "p2025", words.Info, "正常倍率；按支付标准"},
 		{"coefficient", "p2025", words.Info, "1"},
 		{"rate", "p2025", words.Info, "10,000 元"},

@@ -52,7 +52,7 @@ func TestAPanelExplainsACase(t *testing.T) {
 		told[section.At(i).(string)] = append(told[section.At(i).(string)], text.At(i).(string))
 	}
 	for part, want := range map[string]string{
-		"result": "BR21", "trace": "进入本大类", "neighbour": "未入本组", "severity": "被主要诊断排除", "settlement": "16,200 元",
+		"result": "BR21", "trace": "符合本大类条件", "neighbour": "未入本组", "severity": "被主要诊断排除", "settlement": "16,200 元",
 	} {
 		if !strings.Contains(strings.Join(told[part], "\n"), want) {
 			t.Errorf("%s: got %v, want %s in it", part, told[part], want)
