@@ -51,12 +51,8 @@ func (p *pass) duplicates(ctx context.Context) error {
 	keys := strings.Join(key, ", ")
 	main := p.plan.main[0]
 	group := fmt.Sprintf("SELECT _del, %s FROM rec WHERE %s AND %s GROUP BY ALL HAVING count(*) > 1", keys, good, main.on)
-	var n int64
-	if err := p.loader.Conn().QueryRowContext(ctx, "SELECT count(*) FROM ("+group+")").Scan(&n); err != nil {
-		return sqlFault(err)
-	}
-	if n == 0 {
-		return nil
+	if again, err := p.again(ctx, "rec", "_del, "+keys, good+" AND "+main.on); err != nil || !again {
+		return err
 	}
 	var same []string
 	for _, k := range append([]string{"_del"}, key...) {
@@ -68,6 +64,14 @@ func (p *pass) duplicates(ctx context.Context) error {
     WINDOW w AS (PARTITION BY _del, %[7]s ORDER BY _file DESC, _src_row DESC)
 ) AS d WHERE d.n > 1 AND rec._file = d._file AND rec._src_row = d._src_row`,
 		qualify("rec", key), strings.Join(qualified("rec", p.plan.content()), ", "), group, strings.Join(same, " AND "), strings.ReplaceAll(good, "_dup", "rec._dup"), "rec."+main.on, keys))
+}
+
+// again says whether a key may come more than once: by its hash, which is cheaper to count than texts. Two keys of one
+// hash only cost a closer look.
+func (r *run) again(ctx context.Context, from, keys, where string) (bool, error) {
+	var n int64
+	err := r.loader.Conn().QueryRowContext(ctx, fmt.Sprintf("SELECT count(*) FROM (SELECT hash(%s) AS h FROM %s WHERE %s GROUP BY h HAVING count(*) > 1)", keys, from, where)).Scan(&n)
+	return n > 0, sqlFault(err)
 }
 
 func qualified(table string, cols []string) []string {
@@ -129,7 +133,7 @@ func (p *pass) span(ctx context.Context, complete, open []*delivery) error {
 func (p *pass) losers(ctx context.Context, d *delivery) error {
 	if err := p.exec(ctx, fmt.Sprintf(`CREATE OR REPLACE TEMP TABLE losers AS SELECT f.path, s._file, s._src_row, s.kind FROM (
     SELECT _file, _src_row, CASE WHEN h = first_value(h) OVER w THEN 1 ELSE 2 END AS kind, row_number() OVER w AS n
-    FROM seen JOIN (SELECT k1, k2 FROM seen WHERE _del = %[1]d GROUP BY ALL HAVING count(*) > 1) AS again USING (k1, k2)
+    FROM seen JOIN (SELECT k1 FROM seen WHERE _del = %[1]d GROUP BY k1 HAVING count(*) > 1) AS again USING (k1)
     WHERE _del = %[1]d WINDOW w AS (PARTITION BY k1, k2 ORDER BY _file DESC, _src_row DESC)) s
 JOIN files f ON f._file = s._file WHERE s.n > 1`, d.index)); err != nil {
 		return err

@@ -231,12 +231,11 @@ func (p *pass) rowsOf(pt *part) (query string, columns []string) {
 	if slices.Contains(tp.values, "is_refund") {
 		op = "CASE WHEN " + tp.ref("r", "is_refund") + " THEN 'R' ELSE 'I' END"
 	}
-	hash := "r._row_hash"
-	if tp.hash == "" {
-		hash = "hash(" + strings.Join(tp.refs("r"), ", ") + ")"
-	} else {
-		inner = append(inner, "t."+tp.hash+" AS _row_hash")
+	hash := "hash(" + strings.Join(tp.refs("t"), ", ") + ")"
+	if tp.hash != "" {
+		hash = "t." + tp.hash
 	}
+	inner = append(inner, hash+" AS _row_hash")
 	inner = append(inner, "t._src_row")
 	add(schema.SrcOrg, "coalesce("+org+", '')")
 	add(schema.BatchID, delivery)
@@ -244,7 +243,8 @@ func (p *pass) rowsOf(pt *part) (query string, columns []string) {
 	add(schema.SrcRow, "r._src_row")
 	add(schema.IngestedAt, "TIMESTAMP "+quote(p.now.Format(time.DateTime)))
 	add(schema.Op, op)
-	add(schema.RowHash, "lpad(lower(to_hex("+hash+")), 16, '0')")
+	// Fifteen of sixteen hashes need no zero in front (they are 1<<60 or more), and lpad costs as much as the rest.
+	add(schema.RowHash, "CASE WHEN r._row_hash >= 1152921504606846976 THEN lower(to_hex(r._row_hash)) ELSE lpad(lower(to_hex(r._row_hash)), 16, '0') END")
 	add(schema.ContractVer, quote(c.Version))
 	order := ""
 	var by []string

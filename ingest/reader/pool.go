@@ -31,7 +31,7 @@ func (p *Pool) Allocate(size int) []byte {
 	list := p.free[class]
 	if len(list) == 0 {
 		p.mu.Unlock()
-		return memory.DefaultAllocator.Allocate(1 << class)[:size:1<<class]
+		return memory.DefaultAllocator.Allocate(1 << class)[: size : 1<<class]
 	}
 	b := list[len(list)-1]
 	p.free[class] = list[:len(list)-1]
