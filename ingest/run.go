@@ -36,7 +36,7 @@ type Options struct {
 	// Progress is told, now and then, what is being done; nil = silent.
 	Progress func(Progress)
 
-	MemoryLimit  string // of DuckDB; "" = 1GB
+	MemoryLimit  string // of DuckDB; "" = a quarter of the machine's, 1 to 8 GB
 	Threads      int
 	ChunkRecords int64     // records that go through one SQL pass; 0 = 500,000
 	ChunkBytes   int64     // their text; 0 = 192 MiB

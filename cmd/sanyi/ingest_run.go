@@ -64,7 +64,7 @@ func ingestCommand() *cobra.Command {
 	f.BoolVar(&strict, "strict", false, lang.Pick("有记录被隔离时退出码为 3", "exit with 3 where records were set aside"))
 	f.BoolVar(&asJSON, "json", false, lang.Pick("输出台账 JSON", "print the ledger as JSON"))
 	f.BoolVar(&verbose, "verbose", false, lang.Pick("日志写到标准错误", "log to standard error"))
-	f.StringVar(&opts.MemoryLimit, "memory", "", lang.Pick("DuckDB 内存上限，如 2GB（默认 1GB）", "memory for DuckDB, such as 2GB (default 1GB)"))
+	f.StringVar(&opts.MemoryLimit, "memory", "", lang.Pick("DuckDB 内存上限，如 2GB（默认为机器内存的四分之一，1 至 8 GB）", "memory for DuckDB, such as 2GB (default: a quarter of the machine's, 1 to 8 GB)"))
 	return cmd
 }
 

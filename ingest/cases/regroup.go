@@ -19,7 +19,7 @@ import (
 
 // Options of Regroup.
 type Options struct {
-	MemoryLimit string // of DuckDB; "" = 1GB
+	MemoryLimit string // of DuckDB; "" = a quarter of the machine's, 1 to 8 GB
 	Threads     int
 	Now         time.Time // zero = the wall clock
 	Logger      *slog.Logger

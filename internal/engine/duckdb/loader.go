@@ -17,7 +17,7 @@ import (
 // LoaderOptions of a Loader.
 type LoaderOptions struct {
 	Work        string // folder for DuckDB's spill files: below the lake's landing
-	MemoryLimit string // "1GB" where empty; resident memory is up to 0.25 GB more
+	MemoryLimit string // "2GB"; "" = a quarter of the machine's, 1 to 8 GB; resident memory is up to 0.25 GB more
 	Threads     int    // 0 = as many as there are processors
 }
 
@@ -37,7 +37,7 @@ type Loader struct {
 // OpenLoader starts one.
 func OpenLoader(ctx context.Context, opts LoaderOptions) (*Loader, error) {
 	if opts.MemoryLimit == "" {
-		opts.MemoryLimit = "1GB"
+		opts.MemoryLimit = defaultMemory()
 	}
 	if opts.Threads <= 0 {
 		opts.Threads = runtime.GOMAXPROCS(0)
