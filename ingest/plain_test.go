@@ -54,7 +54,10 @@ func TestPlainCellsAreWhatSQLWouldRead(t *testing.T) {
 			cast := newCaster(&c.source, "Asia/Shanghai")
 			for _, typ := range []expr.Type{
 				expr.Int32Type, expr.Int64Type, expr.DateType, expr.TimestampType, expr.BoolType,
-				{Kind: expr.Decimal, Precision: 16, Scale: 2}, {Kind: expr.Decimal, Precision: 8, Scale: 4}, {Kind: expr.Decimal, Precision: 18}, {Kind: expr.Decimal, Precision: 9, Scale: 6},
+				{Kind: expr.Decimal, Precision: 16, Scale: 2},
+				{Kind: expr.Decimal, Precision: 8, Scale: 4},
+				{Kind: expr.Decimal, Precision: 18},
+				{Kind: expr.Decimal, Precision: 9, Scale: 6},
 			} {
 				if form := cast.form(typ); form != nil {
 					plain(t, l, cast, typ, *form, texts)

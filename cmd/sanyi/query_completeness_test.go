@@ -23,7 +23,8 @@ func TestCompletenessBeyondTheRegion(t *testing.T) {
 	}
 	err := queries.LoadRows(bench, set, map[string][]map[string]any{
 		"dim_org": {
-			{"org_code": "H1", "org_name": "a", "region_code": "340123"}, {"org_code": "H2", "org_name": "b", "region_code": "340200"},
+			{"org_code": "H1", "org_name": "a", "region_code": "340123"},
+			{"org_code": "H2", "org_name": "b", "region_code": "340200"},
 			{"org_code": "H3", "org_name": "c", "region_code": "340200"},
 		},
 		"fact_inp_stay": {stay("1", "H1", "340100"), stay("2", "H1", "340200"), stay("3", "H2", "340100")},

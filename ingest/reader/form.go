@@ -114,9 +114,8 @@ func whole(v []byte, most int) (int64, bool) {
 	for _, c := range v {
 		if c -= '0'; c > 9 {
 			return 0, false
-		} else {
-			n = n*10 + int64(c)
 		}
+		n = n*10 + int64(c)
 	}
 	if negative {
 		n = -n
