@@ -436,3 +436,28 @@ func whatIf(t *testing.T, w *ward, params, weights string) {
 		t.Errorf("a mix that names other groups changed the cases to %d", c.Hospitals[0].Cases)
 	}
 }
+
+// TestABadGroupingFileStopsTheNightBeforeItIsRead: what a publication must derive is checked first, with file and line.
+func TestABadGroupingFileStopsTheNightBeforeItIsRead(t *testing.T) {
+	w := newWard(t)
+	file := put(t, filepath.Join(w.dir, "fact_inp_stay.csv"), "stay_id,org_code,discharge_date\ns1,HA,2025-03-05\n")
+	for text, want := range map[string]string{
+		"groupings:\n  - scheme: demo_drg\n    weight: x.csv\n":                                      cases.ConfigFile + ":3:",
+		"groupings:\n  - scheme: nobodys\n":                                                          "nobodys",
+		"groupings:\n  - scheme: demo_drg\n    from: 2025-13-01\n":                                   "no day",
+		"groupings:\n  - scheme: demo_drg\n    weights: missing.csv\n":                               "payment table",
+		"settlements:\n  - {id: a, scheme: demo_drg, params: p, from: 2025-01-01, to: 2026-01-01}\n": "not among the groupings",
+	} {
+		put(t, filepath.Join(w.lake.Dir(), cases.ConfigFile), text)
+		_, err := Run(t.Context(), w.lake, w.set, w.sources, Options{Table: "fact_inp_stay", Org: "HA", Date: "2025-03-05", Relaxed: true}, []string{file})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q in it", text, err, want)
+		}
+	}
+	if head, err := w.lake.Head(t.Context()); err != nil || head.ID != 0 {
+		t.Errorf("head is %d (%v), want none", head.ID, err)
+	}
+	if _, err := os.Stat(filepath.Join(w.lake.Landing(), "raw")); err == nil {
+		t.Error("the night was read all the same")
+	}
+}

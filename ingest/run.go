@@ -94,6 +94,9 @@ func ingest(ctx context.Context, l *lake.Lake, set *schema.Set, sources *Sources
 	if err != nil {
 		return nil, err
 	}
+	if err := cases.Check(l.Dir()); err != nil {
+		return nil, err
+	}
 	codes, err := loadCodes(opts.Codes, l.Dir())
 	if err != nil {
 		return nil, err

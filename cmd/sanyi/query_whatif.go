@@ -35,8 +35,8 @@ func (f *whatIfFlags) asked() bool {
 }
 
 // open groups and settles the stays of a view by the scenario and returns an engine that shows the result in the place
-// of the lake's own tables. Nothing is published; close takes what was written away.
-func (f *whatIfFlags) open(ctx context.Context, l *lake.Lake, set *schema.Set, view *lake.View) (e engine.Engine, close func() error, err error) {
+// of the lake's own tables. Nothing is published; done takes what was written away.
+func (f *whatIfFlags) open(ctx context.Context, l *lake.Lake, set *schema.Set, view *lake.View) (e engine.Engine, done func() error, err error) {
 	s := f.scenario
 	for _, path := range []*string{&s.Weights, &s.Params} {
 		if *path != "" {

@@ -200,9 +200,21 @@ func (g *Grouping) options() (drg.Options, dip.Options, error) {
 	return drg.Options{QY: qy, InvalidOp: op, CCRequiresPOA: g.CCPOA}, dip.Options{BasicAfterCore: g.BasicLast}, nil
 }
 
-// inForce says whether days of discharge from a month's first to its last can be the grouping's own.
-func (g *Grouping) inForce(day string) bool {
-	return (g.From == "" || day >= g.From) && (g.To == "" || day < g.To)
+// Check reads grouping.yaml and everything that it names: a fault there must be told before a night is read, not after.
+func Check(lakeDir string) error {
+	c, err := ReadConfig(lakeDir)
+	if err != nil {
+		return err
+	}
+	if _, err := c.Methods(lakeDir); err != nil {
+		return err
+	}
+	for i := range c.Settlements {
+		if _, err := c.params(lakeDir, &c.Settlements[i]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Method is a scheme ready to group with, and where its weights come from.

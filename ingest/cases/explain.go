@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/sanyi-lake/sanyi/internal/engine/duckdb"
@@ -245,7 +246,7 @@ FROM %s WHERE stay_id = $1 AND scheme = $2 ORDER BY params`, table), out.Stay, o
 
 // known is a number, nil where missing.
 func known(v float64) *float64 {
-	if v != v { //nolint:gocritic // NaN
+	if math.IsNaN(v) {
 		return nil
 	}
 	return &v

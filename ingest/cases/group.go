@@ -12,6 +12,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/sanyi-lake/sanyi/datasets/schemes"
 	"github.com/sanyi-lake/sanyi/internal/engine/duckdb"
@@ -25,6 +26,7 @@ import (
 const (
 	groupingDefinition   = "grouping"
 	settlementDefinition = "settlement"
+	configDefinition     = "grouping_config" // grouping.yaml itself: spans, words, order
 )
 
 // Job is the derivation of one publication.
@@ -92,8 +94,10 @@ func Derive(ctx context.Context, job Job) (*Report, error) {
 	}
 	d := &deriver{
 		Job: job, config: config, report: report,
-		reader: reader{loader: job.Loader, set: job.Set, files: job.Staging.Files, level: config.Levels, insure: config.Insurance, offsite: config.Offsite,
-			now: job.Now, publication: job.Staging.Publication()},
+		reader: reader{
+			loader: job.Loader, set: job.Set, files: job.Staging.Files, level: config.Levels, insure: config.Insurance, offsite: config.Offsite,
+			now: job.Now, publication: job.Staging.Publication(),
+		},
 	}
 	if d.methods, err = config.Methods(job.Lake.Dir()); err != nil {
 		return nil, err
@@ -126,11 +130,15 @@ func (d *deriver) define(ctx context.Context) (changed bool, err error) {
 	}
 	texts := map[[2]string]string{}
 	for _, def := range before {
-		if def.Kind == groupingDefinition || def.Kind == settlementDefinition {
+		if def.Kind == groupingDefinition || def.Kind == settlementDefinition || def.Kind == configDefinition {
 			texts[[2]string{def.Kind, def.ID}] = def.Text
 		}
 	}
-	now := map[[2]string]string{}
+	config, err := yaml.Marshal(d.config)
+	if err != nil {
+		return false, err
+	}
+	now := map[[2]string]string{{configDefinition, ConfigFile}: string(config)}
 	for _, m := range d.methods {
 		now[[2]string{groupingDefinition, m.Scheme}] = m.Text
 	}
@@ -315,11 +323,11 @@ func newResults(m *Method) *results {
 // group notes the outcome of a case.
 func (r *results) group(it *item) {
 	var key outcomeKey
-	var make func() outcome
+	var build func() outcome
 	if r.worker != nil {
 		g := r.worker.Group(&it.drg)
 		key = outcomeKey{mdc: g.MDC, group: g.DRG, severity: g.Severity, reason: g.Reason.String()}
-		make = func() outcome {
+		build = func() outcome {
 			return outcome{
 				mdc: g.MDC, adrg: g.ADRG, kind: r.kinds[g.ADRG], group: g.DRG, name: g.Name, severity: g.Severity.String(), status: g.Status.String(), reason: g.Reason.String(),
 			}
@@ -334,7 +342,7 @@ func (r *results) group(it *item) {
 			factor = g.Factor.Value.String()
 		}
 		key = outcomeKey{group: g.Code, reason: g.Reason, factor: factor}
-		make = func() outcome {
+		build = func() outcome {
 			out := outcome{group: g.Code, kind: g.Class.String(), status: drg.OK.String(), reason: g.Reason}
 			if g.Group == nil {
 				out.status = drg.Ungrouped.String()
@@ -352,7 +360,7 @@ func (r *results) group(it *item) {
 	}
 	n, ok := r.outcomes[key]
 	if !ok {
-		o := make()
+		o := build()
 		if r.method.Payment != nil {
 			if w, ok := r.method.Payment.WeightOf(o.group, it.level, it.insurance); ok {
 				o.weight = w.String()

@@ -165,13 +165,15 @@ type sink interface {
 	put(ctx context.Context, t *schema.Table, month, batch, query string) (int64, error)
 }
 
-// groupsOf is the relation of a method's grouped cases within a span.
+// groupsOf is the relation of a method's grouped cases within a span. A stay that two deliveries hold is grouped twice, as
+// it stands twice in fact_inp_stay (the audit says so), but nobody is paid for it twice.
 func (r *reader) groupsOf(ctx context.Context, p *pricing, hash string) (string, error) {
 	table, err := r.table(ctx, groupTable, "")
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("(SELECT * FROM %s WHERE scheme = %s AND scheme_hash = %s AND discharge_date >= DATE %s AND discharge_date < DATE %s)",
+	return fmt.Sprintf("(SELECT * FROM %s WHERE scheme = %s AND scheme_hash = %s AND discharge_date >= DATE %s AND discharge_date < DATE %s "+
+		"QUALIFY row_number() OVER (PARTITION BY stay_id ORDER BY discharge_date DESC, org_code, total_fee DESC) = 1)",
 		table, quote(p.Scheme), quote(hash), quote(p.From), quote(p.To)), nil
 }
 

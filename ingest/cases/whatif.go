@@ -110,7 +110,7 @@ func (w *WhatIf) Run(ctx context.Context, s Scenario, from, to string) (*Scenari
 	if err := w.group(ctx, m, from, to, into); err != nil {
 		return nil, err
 	}
-	if out.Moved, err = w.moved(ctx, m, out, from, to); err != nil {
+	if out.Moved, err = w.moved(ctx, out, from, to); err != nil {
 		return nil, err
 	}
 	if s.Params == "" {
@@ -223,7 +223,7 @@ func (w *WhatIf) group(ctx context.Context, m *Method, from, to string, into fol
 }
 
 // moved counts the cases that the lake itself has in another group of the scheme in force.
-func (w *WhatIf) moved(ctx context.Context, m *Method, out *ScenarioResult, from, to string) (int64, error) {
+func (w *WhatIf) moved(ctx context.Context, out *ScenarioResult, from, to string) (int64, error) {
 	own, err := w.reader.table(ctx, groupTable, "")
 	if err != nil {
 		return 0, err
