@@ -16,11 +16,11 @@ import (
 
 func benchCommand() *cobra.Command {
 	var o bench.Options
-	var record string
+	var record, scheme string
 	cmd := &cobra.Command{
-		Use: "bench [ingest] [queries]", Short: "测速 measure loading and asking beside plain DuckDB, in the same run",
+		Use: "bench [ingest] [queries] [grouping]", Short: "测速 measure loading and asking beside plain DuckDB, in the same run",
 		Example:   "  sanyi bench\n  sanyi bench ingest --rows 2000000 --runs 3 --record bench/RESULTS.md",
-		ValidArgs: []string{"ingest", "queries"}, Args: cobra.OnlyValidArgs,
+		ValidArgs: []string{"ingest", "queries", "grouping"}, Args: cobra.OnlyValidArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			self, err := os.Executable()
 			if err != nil {
@@ -45,6 +45,12 @@ func benchCommand() *cobra.Command {
 						return fmt.Errorf("bench queries: %w", err)
 					}
 					pairs = append(pairs, more...)
+				case "grouping":
+					pair, err := bench.Grouping(cmd.Context(), scheme, o)
+					if err != nil {
+						return fmt.Errorf("bench grouping: %w", err)
+					}
+					pairs = append(pairs, pair)
 				}
 			}
 			command := fmt.Sprintf("sanyi bench %s --rows %d --runs %d", strings.Join(args, " "), o.Rows, o.Runs)
@@ -62,6 +68,7 @@ func benchCommand() *cobra.Command {
 	}
 	cmd.Flags().IntVar(&o.Rows, "rows", 2_000_000, "records of the extract")
 	cmd.Flags().IntVar(&o.Runs, "runs", 3, "runs of each side; the median by CPU counts")
+	cmd.Flags().StringVar(&scheme, "scheme", "demo_drg", "grouping: id or folder of the scheme")
 	cmd.Flags().StringVar(&o.Work, "work", "", "folder for extracts and lakes (default: a temporary one)")
 	cmd.Flags().StringVar(&record, "record", "", "append the result to this file")
 	cmd.AddCommand(plainCopyCommand())
