@@ -37,13 +37,7 @@ func (s *simulation) run(ctx context.Context, log *slog.Logger) error {
 	if err := s.dictionaries(); err != nil {
 		return err
 	}
-	for d := s.first() - warmUp; d < s.first(); d++ {
-		for i := range s.wards {
-			left, _ := s.wardNight(i, d)
-			s.plan(left, d)
-		}
-		delete(s.back, d)
-	}
+	s.fillWards()
 	for d := s.first(); d <= s.last; d++ {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -56,6 +50,44 @@ func (s *simulation) run(ctx context.Context, log *slog.Logger) error {
 		}
 		if log != nil {
 			log.DebugContext(ctx, "night written", "date", d.iso(), "files", s.tally.files, "records", s.tally.records.Read)
+		}
+	}
+	return nil
+}
+
+// fillWards lets the days before the first night go by.
+func (s *simulation) fillWards() {
+	for d := s.first() - warmUp; d < s.first(); d++ {
+		for i := range s.wards {
+			left, _ := s.wardNight(i, d)
+			s.plan(left, d)
+		}
+		delete(s.back, d)
+	}
+}
+
+// runWards writes dictionaries and front sheets only; each of them is the one that run writes.
+func (s *simulation) runWards(ctx context.Context) error {
+	if err := s.dictionaries(); err != nil {
+		return err
+	}
+	s.fillWards()
+	for d := s.first(); d <= s.last; d++ {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		p, err := newParcel(s.dir, d, false)
+		if err != nil {
+			return err
+		}
+		for i, o := range s.hospitals {
+			if _, err := s.frontSheets(p, i, o, d, func(*stay) error { return nil }); err != nil {
+				return err
+			}
+		}
+		delete(s.back, d)
+		if d%30 == 0 {
+			s.tally.forget(d)
 		}
 	}
 	return nil
@@ -172,17 +204,7 @@ func (s *simulation) hospitalNight(p *parcel, i int, o *org, d day, settle func(
 	if err := s.deliver(p, file, o, d); err != nil {
 		return err
 	}
-	left, moves := s.wardNight(i, d)
-	s.plan(left, d)
-	sheet := s.sheets[i]
-	front := s.open(o, "hqms_"+o.code+"_"+d.compact()+".csv", "hqms_front_sheet", "fact_inp_stay", d, dirtMissing, dirtDate, dirtMoney, dirtCode, dirtOrder)
-	front.gb = true
-	front.csv(sheet.header)
-	for _, st := range left {
-		fields, at := sheet.row(st)
-		if front.row(fields, at) && !front.lost {
-			s.tally.stay(st)
-		}
+	moves, err := s.frontSheets(p, i, o, d, func(st *stay) error {
 		given := s.settleStay(rng, st)
 		if err := settle(given); err != nil {
 			return err
@@ -195,14 +217,35 @@ func (s *simulation) hospitalNight(p *parcel, i int, o *org, d day, settle func(
 			base.settlement = given.id
 		}
 		lines.all(s.tally, s.dispense(rng, base, s.ip, 2+rng.IntN(5), "FY"+st.id()))
-	}
-	if err := s.deliver(p, front, o, d); err != nil {
+		return nil
+	})
+	if err != nil {
 		return err
 	}
 	if err := s.bedDays(p, i, o, d, moves); err != nil {
 		return err
 	}
 	return s.deliver(p, lines, o, d)
+}
+
+// frontSheets writes the front sheets of those who left a hospital on a day, and says what moved in its departments.
+func (s *simulation) frontSheets(p *parcel, i int, o *org, d day, each func(*stay) error) (moves map[string]*flow, err error) {
+	left, moves := s.wardNight(i, d)
+	s.plan(left, d)
+	sheet := s.sheets[i]
+	front := s.open(o, "hqms_"+o.code+"_"+d.compact()+".csv", "hqms_front_sheet", "fact_inp_stay", d, dirtMissing, dirtDate, dirtMoney, dirtCode, dirtOrder)
+	front.gb = true
+	front.csv(sheet.header)
+	for _, st := range left {
+		fields, at := sheet.row(st)
+		if front.row(fields, at) && !front.lost {
+			s.tally.stay(st)
+		}
+		if err := each(st); err != nil {
+			return nil, err
+		}
+	}
+	return moves, s.deliver(p, front, o, d)
 }
 
 // bedDays writes a hospital's beds by department at midnight.

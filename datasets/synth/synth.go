@@ -42,6 +42,40 @@ type Options struct {
 
 // Write writes the extracts and truth.json into dir, which it makes; files of an earlier run must not be there.
 func Write(ctx context.Context, dir string, o Options) (*Truth, error) {
+	sim, err := begin(dir, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := sim.run(ctx, o.Logger); err != nil {
+		return nil, err
+	}
+	truth := sim.tally.truth(sim.scale)
+	text, err := json.MarshalIndent(truth, "", " ")
+	if err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(filepath.Join(dir, TruthFile), append(text, '\n'), 0o644); err != nil {
+		return nil, fmt.Errorf("synth: %w", err)
+	}
+	// sanyi ingest DIR takes the whole folder: this file says what in it is no extract.
+	if err := os.WriteFile(filepath.Join(dir, ".sanyiignore"), []byte("# the figures that must come out, no extract\n"+TruthFile+"\n"), 0o644); err != nil {
+		return nil, fmt.Errorf("synth: %w", err)
+	}
+	return truth, nil
+}
+
+// WriteFrontSheets writes the dictionaries and the hospitals' front sheets alone, without truth.json: the same stays, and
+// the same spoilt ones, as Write gives, for measurements over more stays than anybody waits for with everything else.
+func WriteFrontSheets(ctx context.Context, dir string, o Options) error {
+	sim, err := begin(dir, o)
+	if err != nil {
+		return err
+	}
+	return sim.runWards(ctx)
+}
+
+// begin makes a new folder and a region at its first night.
+func begin(dir string, o Options) (*simulation, error) {
 	sc, err := o.scale()
 	if err != nil {
 		return nil, err
@@ -56,23 +90,7 @@ func Write(ctx context.Context, dir string, o Options) (*Truth, error) {
 	if err != nil {
 		return nil, err
 	}
-	sim := newSimulation(reg, dir)
-	if err := sim.run(ctx, o.Logger); err != nil {
-		return nil, err
-	}
-	truth := sim.tally.truth(sc)
-	text, err := json.MarshalIndent(truth, "", " ")
-	if err != nil {
-		return nil, err
-	}
-	if err := os.WriteFile(filepath.Join(dir, TruthFile), append(text, '\n'), 0o644); err != nil {
-		return nil, fmt.Errorf("synth: %w", err)
-	}
-	// sanyi ingest DIR takes the whole folder: this file says what in it is no extract.
-	if err := os.WriteFile(filepath.Join(dir, ".sanyiignore"), []byte("# the figures that must come out, no extract\n"+TruthFile+"\n"), 0o644); err != nil {
-		return nil, fmt.Errorf("synth: %w", err)
-	}
-	return truth, nil
+	return newSimulation(reg, dir), nil
 }
 
 // scale is what a size means in numbers.

@@ -1,6 +1,7 @@
 package synth
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"io/fs"
@@ -49,4 +50,29 @@ func fingerprint(t *testing.T, dir string) string {
 		t.Fatal(err)
 	}
 	return hex.EncodeToString(h.Sum(nil))
+}
+
+func TestFrontSheetsAloneAreThoseOfTheWholeRegion(t *testing.T) {
+	whole, alone := filepath.Join(t.TempDir(), "whole"), filepath.Join(t.TempDir(), "alone")
+	o := Options{Seed: 4, Nights: 6}
+	if _, err := Write(t.Context(), whole, o); err != nil {
+		t.Fatal(err)
+	}
+	if err := WriteFrontSheets(t.Context(), alone, o); err != nil {
+		t.Fatal(err)
+	}
+	sheets, err := filepath.Glob(filepath.Join(whole, "*", "hqms_*.csv"))
+	if err != nil || len(sheets) < 5 {
+		t.Fatalf("got %d front sheet files of the whole region (%v), want 5 or more", len(sheets), err)
+	}
+	for _, path := range sheets {
+		name, _ := filepath.Rel(whole, path)
+		want, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := os.ReadFile(filepath.Join(alone, name)); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s: got %d bytes (%v), want the same %d bytes", name, len(got), err, len(want))
+		}
+	}
 }
