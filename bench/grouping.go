@@ -7,9 +7,11 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/sanyi-lake/sanyi/datasets/schemes"
+	"github.com/sanyi-lake/sanyi/datasets/synth"
 	"github.com/sanyi-lake/sanyi/ingest"
 	"github.com/sanyi-lake/sanyi/ingest/cases"
 	"github.com/sanyi-lake/sanyi/internal/engine/duckdb"
@@ -19,8 +21,9 @@ import (
 
 // Grouping regroups the stays of a lake, beside a plain DuckDB that reads the same stays with their lists of codes and
 // writes them as the same monthly files, without grouping: what is above 1 is the grouping itself. scheme is an id or a
-// folder; its own lists are where the made-up codes are drawn from. o.Rows is the number of stays; each has three further
-// diagnoses and every second one an operation.
+// folder. The stays are made up, o.Rows of them, with codes drawn from the scheme's own lists, three further diagnoses
+// each and every second one an operation; or, where o.Nights says for how many, those of the generated city, loaded from
+// its front sheets.
 func Grouping(ctx context.Context, scheme string, o Options) (p Pair, err error) {
 	o.defaults()
 	work, err := os.MkdirTemp(o.Work, "bench-grouping-")
@@ -41,17 +44,19 @@ func Grouping(ctx context.Context, scheme string, o Options) (p Pair, err error)
 	if err != nil {
 		return p, err
 	}
-	if err := writeCases(ctx, work, s, o.Rows); err != nil {
-		return p, err
-	}
 	sources, err := ingest.LoadSources(set, ingest.Shipped())
 	if err != nil {
 		return p, err
 	}
-	for _, table := range []string{"fact_inp_stay", "fact_inp_diag", "fact_inp_proc"} {
-		if _, err := ingest.Run(ctx, l, set, sources, ingest.Options{Table: table, Relaxed: true}, []string{filepath.Join(work, table+".parquet")}); err != nil {
-			return p, err
-		}
+	rows, what := int64(o.Rows), "made-up stays"
+	if o.Nights > 0 {
+		what = fmt.Sprintf("stays of %d nights of the generated city", o.Nights)
+		rows, err = loadCity(ctx, l, set, sources, work, o.Nights)
+	} else {
+		err = loadMadeUp(ctx, l, set, sources, work, s, o.Rows)
+	}
+	if err != nil {
+		return p, err
 	}
 	if err := (&cases.Config{Groupings: []cases.Grouping{{Scheme: s.ID}}}).Write(l.Dir()); err != nil {
 		return p, err
@@ -60,8 +65,8 @@ func Grouping(ctx context.Context, scheme string, o Options) (p Pair, err error)
 	for range o.Runs {
 		cost, err := inside(func() error {
 			report, _, err := cases.Regroup(ctx, l, set, cases.Options{})
-			if err == nil && report.Cases != int64(o.Rows) {
-				err = fmt.Errorf("%d of %d stays were grouped", report.Cases, o.Rows)
+			if err == nil && report.Cases != rows {
+				err = fmt.Errorf("%d of %d stays were grouped", report.Cases, rows)
 			}
 			return err
 		})
@@ -74,7 +79,54 @@ func Grouping(ctx context.Context, scheme string, o Options) (p Pair, err error)
 		}
 		plain = append(plain, cost)
 	}
-	return Pair{Name: fmt.Sprintf("regrouping of %d stays by %s", o.Rows, s.ID), Ours: median(ours), Plain: median(plain)}, nil
+	return Pair{Name: fmt.Sprintf("regrouping of %d %s by %s", rows, what, s.ID), Ours: median(ours), Plain: median(plain)}, nil
+}
+
+// loadMadeUp loads rows stays of contract columns.
+func loadMadeUp(ctx context.Context, l *lake.Lake, set *schema.Set, sources *ingest.Sources, work string, s *schemes.Scheme, rows int) error {
+	if err := writeCases(ctx, work, s, rows); err != nil {
+		return err
+	}
+	for _, table := range []string{"fact_inp_stay", "fact_inp_diag", "fact_inp_proc"} {
+		path := filepath.Join(work, table+".parquet")
+		if _, err := ingest.Run(ctx, l, set, sources, ingest.Options{Table: table, Relaxed: true}, []string{path}); err != nil {
+			return err
+		}
+		if err := os.Remove(path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// loadCity loads the city's front sheets, a quarter of a year at a time, and says how many stays there are.
+func loadCity(ctx context.Context, l *lake.Lake, set *schema.Set, sources *ingest.Sources, work string, nights int) (int64, error) {
+	extracts := filepath.Join(work, "extracts")
+	if err := synth.WriteFrontSheets(ctx, extracts, synth.Options{Size: synth.City, Seed: 1, Nights: nights}); err != nil {
+		return 0, err
+	}
+	found, err := filepath.Glob(filepath.Join(extracts, "*"))
+	if err != nil {
+		return 0, err
+	}
+	for paths := range slices.Chunk(found, 91) {
+		if _, err := ingest.Run(ctx, l, set, sources, ingest.Options{}, paths); err != nil {
+			return 0, err
+		}
+	}
+	if err := os.RemoveAll(extracts); err != nil {
+		return 0, err
+	}
+	v, err := l.View(ctx, 0)
+	if err != nil {
+		return 0, err
+	}
+	files, err := v.AllFiles(ctx, "fact_inp_stay")
+	rows := int64(0)
+	for _, f := range files {
+		rows += f.Rows
+	}
+	return rows, err
 }
 
 // addScheme puts the scheme into the lake, where it is a folder.

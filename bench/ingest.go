@@ -13,6 +13,7 @@ import (
 type Options struct {
 	Rows   int    // records of the extract; 0 = 2,000,000
 	Runs   int    // runs of each side, taken in turn; 0 = 3
+	Nights int    // of Grouping: stays of so many nights of the generated city in place of Rows made-up ones
 	Work   string // folder for extracts and lakes, removed at the end; "" = a temporary one
 	Memory string // DuckDB's memory limit for the plain side; "" = its default
 	Log    io.Writer

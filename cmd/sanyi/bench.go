@@ -69,6 +69,7 @@ func benchCommand() *cobra.Command {
 	cmd.Flags().IntVar(&o.Rows, "rows", 2_000_000, "records of the extract")
 	cmd.Flags().IntVar(&o.Runs, "runs", 3, "runs of each side; the median by CPU counts")
 	cmd.Flags().StringVar(&scheme, "scheme", "demo_drg", "grouping: id or folder of the scheme")
+	cmd.Flags().IntVar(&o.Nights, "city-nights", 0, "grouping: stays of so many nights of the generated city (730 are about 1,100,000) in place of made-up ones")
 	cmd.Flags().StringVar(&o.Work, "work", "", "folder for extracts and lakes (default: a temporary one)")
 	cmd.Flags().StringVar(&record, "record", "", "append the result to this file")
 	cmd.AddCommand(plainCopyCommand())

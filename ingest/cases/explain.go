@@ -116,11 +116,12 @@ func Explain(ctx context.Context, l *lake.Lake, set *schema.Set, req ExplainRequ
 	}
 	r.level, r.insure = config.Levels, config.Insurance
 	out.Kind = m.Kind
-	if err := r.gather(ctx, out.Discharge[:7], "stay_id = "+quote(req.Stay)); err != nil {
+	stays, err := r.gather(ctx, out.Discharge[:7], "stay_id = "+quote(req.Stay))
+	if err != nil {
 		return nil, err
 	}
 	found := false
-	err = r.each(ctx, func(it *item) error {
+	err = stays.each(ctx, func(it *item) error {
 		if !found {
 			found = true
 			out.explain(m, it)

@@ -187,16 +187,15 @@ func (d *deriver) month(ctx context.Context, month string) error {
 	if len(d.methods) == 0 {
 		return nil
 	}
-	if err := d.gather(ctx, month, ""); err != nil {
+	stays, err := d.gather(ctx, month, "")
+	if err != nil {
 		return err
 	}
 	results := make([]*results, len(d.methods))
 	for i, m := range d.methods {
 		results[i] = newResults(m)
 	}
-	rows := int64(0)
-	err := d.each(ctx, func(it *item) error {
-		rows++
+	err = stays.each(ctx, func(it *item) error {
 		for _, r := range results {
 			r.group(it)
 		}
@@ -205,9 +204,10 @@ func (d *deriver) month(ctx context.Context, month string) error {
 	if err != nil {
 		return err
 	}
-	if rows == 0 {
+	if stays.rows == 0 {
 		return nil
 	}
+	rows := int64(stays.rows)
 	d.report.Cases += rows
 	batch := batchOf("cases", month, d.Staging.Publication())
 	current := currentMethod(d.config, d.methods)
@@ -282,16 +282,21 @@ func (d *deriver) remove(ctx context.Context, t *schema.Table, month string) err
 	return nil
 }
 
-// results collects what a scheme made of a month's cases: for each row of case_in the number of its outcome.
+// results collects what a scheme made of a month's cases: for each row of case_in, in their order, the number of its
+// outcome, how many codes it had, and whose it is where the group is a surgeon's.
 type results struct {
-	method   *Method
-	worker   *drg.Worker
-	kinds    map[string]string // adjacent group → surgical, procedure, medical
-	rows     *array.Int64Builder
-	numbers  *array.Int32Builder
-	outcomes map[outcomeKey]int32
-	list     []outcome
-	grouped  int64
+	method     *Method
+	worker     *drg.Worker
+	coded      drg.Coded
+	dx, op     []drg.Code        // of the month's words, asked when one comes for the first time
+	kinds      map[string]string // adjacent group → surgical, procedure, medical
+	numbers    *array.Int32Builder
+	diagnoses  *array.Int32Builder
+	operations *array.Int32Builder
+	surgeons   *array.StringBuilder
+	outcomes   map[outcomeKey]int32
+	list       []outcome
+	grouped    int64
 }
 
 // outcomeKey tells outcomes apart: cases of one group differ in their weight where the payment table knows levels.
@@ -309,9 +314,10 @@ type outcome struct {
 }
 
 func newResults(m *Method) *results {
+	number := func() *array.Int32Builder { return array.NewInt32Builder(memory.DefaultAllocator) }
 	r := &results{
 		method: m, outcomes: map[outcomeKey]int32{},
-		rows: array.NewInt64Builder(memory.DefaultAllocator), numbers: array.NewInt32Builder(memory.DefaultAllocator),
+		numbers: number(), diagnoses: number(), operations: number(), surgeons: array.NewStringBuilder(memory.DefaultAllocator),
 	}
 	if m.DRG != nil {
 		r.worker = m.DRG.Worker()
@@ -325,7 +331,7 @@ func (r *results) group(it *item) {
 	var key outcomeKey
 	var build func() outcome
 	if r.worker != nil {
-		g := r.worker.Group(&it.drg)
+		g := r.worker.GroupCoded(r.code(it))
 		key = outcomeKey{mdc: g.MDC, group: g.DRG, severity: g.Severity, reason: g.Reason.String()}
 		build = func() outcome {
 			return outcome{
@@ -360,39 +366,89 @@ func (r *results) group(it *item) {
 	}
 	n, ok := r.outcomes[key]
 	if !ok {
-		o := build()
-		if r.method.Payment != nil {
-			if w, ok := r.method.Payment.WeightOf(o.group, it.level, it.insurance); ok {
-				o.weight = w.String()
-			}
-		}
-		n = int32(len(r.list)) //nolint:gosec // bounded by groups × levels × insurances
-		r.list = append(r.list, o)
-		key.level, key.insurance = strings.Clone(key.level), strings.Clone(key.insurance)
-		r.outcomes[key] = n
+		n = r.note(key, build())
 	}
-	r.rows.Append(it.row)
 	r.numbers.Append(n)
+	r.diagnoses.Append(it.diagnoses)
+	r.operations.Append(it.operations)
+	if it.surgeon == 0 || r.list[n].kind != surgicalKind {
+		r.surgeons.AppendNull()
+	} else {
+		r.surgeons.Append(it.words.text[it.surgeon])
+	}
 }
 
-// hand makes the temp tables case_out (row, outcome) and case_outcome.
+// surgicalKind is the kind of adjacent group whose cases are the surgeon's; all others are the attending physician's
+// (drg_dip.md 3.5).
+const surgicalKind = "surgical"
+
+// note adds an outcome, with its weight.
+func (r *results) note(key outcomeKey, o outcome) int32 {
+	if r.method.Payment != nil {
+		if w, ok := r.method.Payment.WeightOf(o.group, key.level, key.insurance); ok {
+			o.weight = w.String()
+		}
+	}
+	n := int32(len(r.list)) //nolint:gosec // bounded by groups × levels × insurances
+	r.list = append(r.list, o)
+	key.level, key.insurance = strings.Clone(key.level), strings.Clone(key.insurance)
+	r.outcomes[key] = n
+	return n
+}
+
+// code is the case with its codes as the scheme numbers them.
+func (r *results) code(it *item) *drg.Coded {
+	r.coded.Begin(&it.drg)
+	for i, w := range it.dx {
+		r.coded.AddDx(asked(&r.dx, w, it.words, r.method.DRG.DxCode), it.drg.PresentOnAd[i])
+	}
+	for _, w := range it.ops {
+		r.coded.AddOp(asked(&r.op, w, it.words, r.method.DRG.OpCode))
+	}
+	return &r.coded
+}
+
+// notAsked is none of the numbers that a grouper gives.
+const notAsked drg.Code = -2
+
+// asked is the number of a word, looked up when it comes for the first time.
+func asked(known *[]drg.Code, word int32, words *words, ask func(string) drg.Code) drg.Code {
+	for len(*known) <= int(word) {
+		*known = append(*known, notAsked)
+	}
+	if (*known)[word] == notAsked {
+		(*known)[word] = ask(words.text[word])
+	}
+	return (*known)[word]
+}
+
+// hand makes the temp tables case_out, one row for each of case_in in the same order, and case_outcome.
 func (r *results) hand(ctx context.Context, l *duckdb.Loader) error {
-	rows, numbers := r.rows.NewArray(), r.numbers.NewArray()
-	defer rows.Release()
-	defer numbers.Release()
-	n := int64(rows.Len())
-	err := handOver(ctx, l, "case_out", "row_no BIGINT, outcome INTEGER", array.NewRecordBatch(arrow.NewSchema([]arrow.Field{
-		{Name: "row_no", Type: arrow.PrimitiveTypes.Int64}, {Name: "outcome", Type: arrow.PrimitiveTypes.Int32},
-	}, nil), []arrow.Array{rows, numbers}, n))
-	if err != nil {
+	columns := []arrow.Array{r.numbers.NewArray(), r.diagnoses.NewArray(), r.operations.NewArray(), r.surgeons.NewArray()}
+	n := int64(columns[0].Len())
+	batch := array.NewRecordBatch(arrow.NewSchema([]arrow.Field{
+		{Name: "outcome", Type: arrow.PrimitiveTypes.Int32}, {Name: "diag_cnt", Type: arrow.PrimitiveTypes.Int32},
+		{Name: "proc_cnt", Type: arrow.PrimitiveTypes.Int32}, {Name: "surgeon", Type: arrow.BinaryTypes.String, Nullable: true},
+	}, nil), columns, n)
+	for _, c := range columns {
+		c.Release()
+	}
+	if err := handOver(ctx, l, "case_out", "outcome INTEGER, diag_cnt INTEGER, proc_cnt INTEGER, surgeon VARCHAR", batch); err != nil {
 		return err
 	}
 	names := []string{"mdc", "adrg", "adrg_kind", "group_code", "group_name", "severity", "status", "reason", "weight", "factor"}
 	fields := []arrow.Field{{Name: "outcome", Type: arrow.PrimitiveTypes.Int32}}
-	columns := []string{"outcome INTEGER"}
+	table := []string{"outcome INTEGER"}
 	for _, name := range names {
 		fields = append(fields, arrow.Field{Name: name, Type: arrow.BinaryTypes.String, Nullable: true})
-		columns = append(columns, name+" VARCHAR")
+		kind := "VARCHAR"
+		switch name {
+		case "weight":
+			kind = "DECIMAL(12, 4)"
+		case "factor":
+			kind = "DECIMAL(8, 4)"
+		}
+		table = append(table, name+" "+kind)
 	}
 	b := array.NewRecordBuilder(memory.DefaultAllocator, arrow.NewSchema(fields, nil))
 	defer b.Release()
@@ -407,7 +463,7 @@ func (r *results) hand(ctx context.Context, l *duckdb.Loader) error {
 			}
 		}
 	}
-	return handOver(ctx, l, "case_outcome", strings.Join(columns, ", "), b.NewRecordBatch())
+	return handOver(ctx, l, "case_outcome", strings.Join(table, ", "), b.NewRecordBatch())
 }
 
 // handOver makes a temp table of a batch, and releases the batch.
@@ -445,12 +501,12 @@ func groupRows(m *Method, current, more string) string {
 		weights = quote(m.PayHash)
 	}
 	return fmt.Sprintf(`SELECT stay_id, %s AS scheme, %s AS scheme_hash, %s AS is_current, %s AS scheme_kind, org_code, discharge_dept,
-    CASE WHEN o.adrg_kind = 'surgical' THEN coalesce(surgeon, attending_id) ELSE attending_id END AS doctor_id, person_key, discharge_date, discharge_time,
-    discharge_way, is_death, sex_code, age_years, insutype, insu_region_code, region_residence, primary_diag_code, main_proc_code, diag_cnt, proc_cnt, los_days,
+    coalesce(c.surgeon, attending_id) AS doctor_id, person_key, discharge_date, discharge_time,
+    discharge_way, is_death, sex_code, age_years, insutype, insu_region_code, region_residence, primary_diag_code, main_proc_code, c.diag_cnt, c.proc_cnt, los_days,
     total_fee, drug_fee, material_fee, o.mdc, o.adrg, o.adrg_kind, o.group_code, o.group_name, o.severity, o.status, o.reason,
-    CAST(o.weight AS DECIMAL(12, 4)) AS weight, CAST(o.factor AS DECIMAL(8, 4)) AS aux_factor, %s AS weights_hash, %s AS official_code, %s AS official_weight,
+    o.weight, o.factor AS aux_factor, %s AS weights_hash, %s AS official_code, %s AS official_weight,
     %s = o.group_code AS agrees, %s AS agrees_adrg%s
-FROM case_in i JOIN case_out c ON c.row_no = i.rowid JOIN case_outcome o ON o.outcome = c.outcome
+FROM case_in i POSITIONAL JOIN case_out c JOIN case_outcome o ON o.outcome = c.outcome
 ORDER BY org_code, discharge_date, stay_id`,
 		quote(m.Scheme), quote(m.Hash), current, quote(strings.ToUpper(m.Kind)), weights, official, officialWeight, official, agreesADRG, more)
 }

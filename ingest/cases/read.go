@@ -87,92 +87,190 @@ func (r *reader) months(ctx context.Context, table string) ([]string, error) {
 	return out, nil
 }
 
-// gather makes the temp table case_in: the stays of a month, each with its diagnoses and operations as lists. The
-// principal diagnosis and operation are those of the stay; pathology, external causes and the diagnosis on admission do
-// not take part in grouping (docs/grouping.md). where confines the stays further; "" takes all.
-func (r *reader) gather(ctx context.Context, month, where string) error {
-	stays, err := r.table(ctx, stayTable, month)
-	if err != nil {
-		return err
-	}
-	diags, err := r.table(ctx, diagTable, month)
-	if err != nil {
-		return err
-	}
-	procs, err := r.table(ctx, procTable, month)
-	if err != nil {
-		return err
+// gather makes the temp table case_in, the stays of a month, and reads the codes of each of its rows. The principal
+// diagnosis and operation are those of the stay; pathology, external causes and the diagnosis on admission do not take
+// part in grouping (docs/grouping.md). where confines the stays further; "" takes all.
+//
+// Codes come as rows, not as lists of a stay: to make a million lists costs DuckDB more than everything that the grouper
+// does with them.
+func (r *reader) gather(ctx context.Context, month, where string) (*stays, error) {
+	from := map[string]string{}
+	for _, name := range []string{stayTable, diagTable, procTable} {
+		var err error
+		if from[name], err = r.table(ctx, name, month); err != nil {
+			return nil, err
+		}
 	}
 	orgs, err := r.table(ctx, orgTable, "")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	first, err := time.Parse("2006-01", month)
 	if err != nil {
-		return fault.New(fault.Internal, "month %q: %w", month, err)
+		return nil, fault.New(fault.Internal, "month %q: %w", month, err)
 	}
 	if where == "" {
 		where = "true"
 	}
-	query := fmt.Sprintf(`CREATE OR REPLACE TEMP TABLE case_in AS
+	err = r.exec(ctx, fmt.Sprintf(`CREATE OR REPLACE TEMP TABLE case_in AS
 WITH stay AS (SELECT * FROM %s WHERE %s),
-dx AS (
-    SELECT stay_id, list({'seq': seq, 'code': diag_code, 'cond': admit_cond}) AS dx
-    FROM %s WHERE diag_type = 'OTHER' AND seq > 0 %s GROUP BY stay_id
-),
-px AS (
-    SELECT stay_id, list({'seq': seq, 'code': proc_code}) AS px, arg_min(surgeon_id, seq) AS surgeon
-    FROM %s WHERE %s GROUP BY stay_id
-),
 org AS (
     SELECT org_code, arg_max(org_level, valid_from) AS org_level FROM %s
     WHERE valid_from < DATE '%s' AND (valid_to IS NULL OR valid_to > DATE '%s') GROUP BY org_code
 )
-SELECT stay.stay_id, stay.org_code, discharge_dept, attending_id, surgeon, person_key, discharge_date, discharge_time, discharge_way, is_death, sex_code,
+SELECT stay.stay_id, stay.org_code, discharge_dept, attending_id, person_key, discharge_date, discharge_time, discharge_way, is_death, sex_code,
     age_years, age_days, birth_weight_g, insutype, insu_region_code, region_residence, primary_diag_code, primary_diag_cond, main_proc_code,
-    is_day_surgery, los_days, total_fee, drug_fee, material_fee, drg_code, drg_weight, dip_code, dip_score,
-    coalesce(tcm_fee, 0) + coalesce(tcm_patent_fee, 0) + coalesce(tcm_herb_fee, 0) AS tcm_all, org.org_level, dx.dx, px.px,
-    coalesce(len(dx.dx), 0) + (primary_diag_code IS NOT NULL)::INTEGER AS diag_cnt, coalesce(len(px.px), (main_proc_code IS NOT NULL)::INTEGER) AS proc_cnt
-FROM stay LEFT JOIN dx ON dx.stay_id = stay.stay_id LEFT JOIN px ON px.stay_id = stay.stay_id LEFT JOIN org ON org.org_code = stay.org_code`,
-		stays, where, diags, childOf(where), procs, "true "+childOf(where), orgs, first.AddDate(0, 1, 0).Format(time.DateOnly), first.Format(time.DateOnly))
-	return r.exec(ctx, query)
+    is_day_surgery, los_days, total_fee, drug_fee, material_fee, drg_code, drg_weight, dip_code, dip_score, org.org_level
+FROM stay LEFT JOIN org ON org.org_code = stay.org_code`,
+		from[stayTable], where, orgs, first.AddDate(0, 1, 0).Format(time.DateOnly), first.Format(time.DateOnly)))
+	if err != nil {
+		return nil, err
+	}
+	n, err := r.counts(ctx, "SELECT 'stays', count(*) FROM case_in")
+	if err != nil {
+		return nil, err
+	}
+	s := &stays{reader: r, words: words{number: map[string]int32{}}, rows: int(n["stays"])}
+	if s.dx, err = s.lists(ctx, "diag_code", "admit_cond", from[diagTable], "c.diag_type = 'OTHER' AND c.seq > 0"+childOf(where)); err != nil {
+		return nil, err
+	}
+	s.px, err = s.lists(ctx, "proc_code", "surgeon_id", from[procTable], "true"+childOf(where))
+	return s, err
 }
 
 // childOf repeats a condition on the stay for its children, where they can be confined by the same column.
 func childOf(where string) string {
 	if strings.HasPrefix(where, "stay_id = ") {
-		return "AND " + where
+		return " AND c." + where
 	}
 	return ""
 }
 
-// item is one case on its way to the groupers. Its texts are valid until the next one.
-type item struct {
-	row       int64
-	drg       drg.Case
-	dip       dip.Case
-	level     string
-	insurance string
+// stays are the cases of a month: the temp table case_in and the codes of its rows.
+type stays struct {
+	reader *reader
+	rows   int
+	words  words
+	dx, px lists
 }
 
-// each calls do for every row of case_in.
-func (r *reader) each(ctx context.Context, do func(*item) error) error {
-	it := item{drg: drg.NewCase(), dip: dip.NewCase()}
-	var order []int
-	return r.loader.Scan(ctx, `SELECT rowid, sex_code, age_years, age_days, birth_weight_g, los_days, TRY_CAST(discharge_way AS INTEGER), discharge_dept, is_day_surgery,
-    CAST(total_fee * 100 AS BIGINT), org_level, insutype, primary_diag_code, primary_diag_cond, main_proc_code, dx, px FROM case_in`,
+// words numbers the texts of a month, which repeats few of them. Number 0 is the empty text.
+type words struct {
+	number map[string]int32
+	text   []string
+}
+
+func (w *words) of(text string) int32 {
+	if len(w.text) == 0 {
+		w.text, w.number[""] = append(w.text, ""), 0
+	}
+	n, ok := w.number[text]
+	if !ok {
+		text = strings.Clone(text) // what an Arrow batch lends is gone with it
+		n = int32(len(w.text))     //nolint:gosec // distinct texts of a month
+		w.text, w.number[text] = append(w.text, text), n
+	}
+	return n
+}
+
+// listed is a code of a row of case_in: its place among the row's codes, and the one thing more that is asked of it, the
+// condition on admission of a diagnosis or the surgeon of an operation. Code and more are numbers of words.
+type listed struct{ row, seq, code, more int32 }
+
+// lists are the codes of all rows, those of row i at from[i] to from[i+1].
+type lists struct {
+	from  []int32
+	codes []listed
+}
+
+func (l *lists) of(row int) []listed { return l.codes[l.from[row]:l.from[row+1]] }
+
+// lists reads the codes that a table of children has for the rows of case_in, in the order of their numbers; equal
+// numbers in the order of their texts, so that the order of rows in a file decides nothing.
+func (s *stays) lists(ctx context.Context, code, more, table, where string) (out lists, err error) {
+	var all []listed
+	out.from = make([]int32, s.rows+1)
+	err = s.reader.loader.Scan(ctx, fmt.Sprintf("SELECT i.rowid, coalesce(c.seq, 2147483647), c.%s, c.%s FROM %s c JOIN case_in i ON i.stay_id = c.stay_id WHERE %s", code, more, table, where),
+		func(b arrow.RecordBatch) error {
+			row, seq := b.Column(0).(*array.Int64), b.Column(1).(*array.Int32)       //nolint:forcetypeassert // as selected
+			codes, mores := b.Column(2).(*array.String), b.Column(3).(*array.String) //nolint:forcetypeassert // as selected
+			for i := range int(b.NumRows()) {
+				l := listed{row: int32(row.Value(i)), seq: seq.Value(i), code: s.words.of(text(codes, i)), more: s.words.of(text(mores, i))} //nolint:gosec // a month's stays
+				out.from[l.row+1]++
+				all = append(all, l)
+			}
+			return nil
+		})
+	if err != nil {
+		return out, sqlFault(err)
+	}
+	for i := range s.rows {
+		out.from[i+1] += out.from[i]
+	}
+	// Each code moves up to its place among those of its row.
+	out.codes = make([]listed, len(all))
+	filled := make([]int32, s.rows)
+	for _, l := range all {
+		start := out.from[l.row]
+		at := start + filled[l.row]
+		filled[l.row]++
+		for ; at > start && s.after(&out.codes[at-1], &l); at-- {
+			out.codes[at] = out.codes[at-1]
+		}
+		out.codes[at] = l
+	}
+	return out, nil
+}
+
+// after says whether a stands behind b.
+func (s *stays) after(a, b *listed) bool {
+	if a.seq != b.seq {
+		return a.seq > b.seq
+	}
+	if a.code != b.code {
+		return s.words.text[a.code] > s.words.text[b.code]
+	}
+	return s.words.text[a.more] > s.words.text[b.more]
+}
+
+// item is one case on its way to the groupers. Its texts are valid until the next one.
+type item struct {
+	row        int
+	drg        drg.Case
+	dip        dip.Case
+	dx, ops    []int32 // the codes of both cases as numbers of words
+	words      *words
+	level      string
+	insurance  string
+	surgeon    int32 // of the first operation that names one, a number of words
+	diagnoses  int32 // that count for grouping, the principal one among them
+	operations int32
+}
+
+// each calls do for every row of case_in, in the order of the rows.
+func (s *stays) each(ctx context.Context, do func(*item) error) error {
+	it := item{drg: drg.NewCase(), dip: dip.NewCase(), words: &s.words}
+	row := 0
+	return s.reader.loader.Scan(ctx, `SELECT rowid, sex_code, age_years, age_days, birth_weight_g, los_days, TRY_CAST(discharge_way AS INTEGER), discharge_dept, is_day_surgery,
+    CAST(total_fee * 100 AS BIGINT), org_level, insutype, primary_diag_code, primary_diag_cond, main_proc_code FROM case_in`,
 		func(b arrow.RecordBatch) error {
 			c, err := columnsOf(b)
 			if err != nil {
 				return err
 			}
 			for i := range int(b.NumRows()) {
-				order = c.fill(i, &it, order)
-				it.level = translated(r.level, text(c.level, i))
-				it.insurance = translated(r.insure, text(c.insurance, i))
+				if c.row.Value(i) != int64(row) {
+					return fault.New(fault.Internal, "cases: row %d came as row %d", c.row.Value(i), row)
+				}
+				it.row = row
+				c.fill(i, &it)
+				s.codes(&it, text(c.principal, i), text(c.condition, i), text(c.operation, i))
+				it.level = translated(s.reader.level, text(c.level, i))
+				it.insurance = translated(s.reader.insure, text(c.insurance, i))
 				if err := do(&it); err != nil {
 					return err
 				}
+				row++
 			}
 			return nil
 		})
@@ -185,21 +283,58 @@ func translated(words map[string]string, code string) string {
 	return code
 }
 
+// codes puts the codes of a row into it, the principal ones first.
+func (s *stays) codes(it *item, principal, condition, operation string) {
+	it.dx, it.ops = append(it.dx[:0], s.words.of(principal)), it.ops[:0]
+	marks := append(it.drg.PresentOnAd[:0], mark(condition))
+	others := s.dx.of(it.row)
+	for i := range others {
+		it.dx = append(it.dx, others[i].code)
+		marks = append(marks, mark(s.words.text[others[i].more]))
+	}
+	main := s.words.of(operation)
+	if main != 0 {
+		it.ops = append(it.ops, main)
+	}
+	it.surgeon = 0
+	done := s.px.of(it.row)
+	skipped := main == 0
+	for i := range done {
+		if it.surgeon == 0 {
+			it.surgeon = done[i].more
+		}
+		if !skipped && done[i].code == main { // the principal operation stands first already
+			skipped = true
+			continue
+		}
+		it.ops = append(it.ops, done[i].code)
+	}
+	it.diagnoses, it.operations = int32(len(others)), int32(len(done)) //nolint:gosec // codes of one stay
+	if principal != "" {
+		it.diagnoses++
+	}
+	if len(done) == 0 && main != 0 {
+		it.operations = 1
+	}
+	d := &it.drg
+	d.PresentOnAd, d.Dx, d.Ops = marks, s.words.texts(d.Dx[:0], it.dx), s.words.texts(d.Ops[:0], it.ops)
+	it.dip.Dx, it.dip.Ops = d.Dx, d.Ops
+}
+
+// texts appends the texts of numbers.
+func (w *words) texts(to []string, numbers []int32) []string {
+	for _, n := range numbers {
+		to = append(to, w.text[n])
+	}
+	return to
+}
+
 // caseColumns are the arrays of one batch.
 type caseColumns struct {
 	row, fee                                                     *array.Int64
 	ageYears, ageDays, weight, los, way                          *array.Int32
 	sex, dept, level, insurance, principal, condition, operation *array.String
 	day                                                          *array.Boolean
-	dx, px                                                       *codeList
-}
-
-// codeList is a list of numbered codes.
-type codeList struct {
-	list *array.List
-	seq  *array.Int32
-	code *array.String
-	cond *array.String
 }
 
 func columnsOf(b arrow.RecordBatch) (c caseColumns, err error) {
@@ -209,21 +344,11 @@ func columnsOf(b arrow.RecordBatch) (c caseColumns, err error) {
 			err = fault.New(fault.Internal, "cases: a column has another type than asked for")
 		}
 	}()
-	lists := func(i int) *codeList {
-		l := b.Column(i).(*array.List)                                                              //nolint:forcetypeassert // recovered
-		s := l.ListValues().(*array.Struct)                                                         //nolint:forcetypeassert // recovered
-		out := &codeList{list: l, seq: s.Field(0).(*array.Int32), code: s.Field(1).(*array.String)} //nolint:forcetypeassert // recovered
-		if s.NumField() > 2 {
-			out.cond = s.Field(2).(*array.String) //nolint:forcetypeassert // recovered
-		}
-		return out
-	}
 	return caseColumns{
 		row: b.Column(0).(*array.Int64), sex: b.Column(1).(*array.String), ageYears: b.Column(2).(*array.Int32), ageDays: b.Column(3).(*array.Int32), //nolint:forcetypeassert // recovered
 		weight: b.Column(4).(*array.Int32), los: b.Column(5).(*array.Int32), way: b.Column(6).(*array.Int32), dept: b.Column(7).(*array.String), //nolint:forcetypeassert // recovered
 		day: b.Column(8).(*array.Boolean), fee: b.Column(9).(*array.Int64), level: b.Column(10).(*array.String), insurance: b.Column(11).(*array.String), //nolint:forcetypeassert // recovered
 		principal: b.Column(12).(*array.String), condition: b.Column(13).(*array.String), operation: b.Column(14).(*array.String), //nolint:forcetypeassert // recovered
-		dx: lists(15), px: lists(16),
 	}, nil
 }
 
@@ -241,9 +366,8 @@ func number(a *array.Int32, i int) float64 {
 	return float64(a.Value(i))
 }
 
-// fill puts row i into it; order is a buffer for sorting.
-func (c *caseColumns) fill(i int, it *item, order []int) []int {
-	it.row = c.row.Value(i)
+// fill puts what row i has beside its codes into it.
+func (c *caseColumns) fill(i int, it *item) {
 	d := &it.drg
 	d.Sex = 0
 	switch text(c.sex, i) {
@@ -255,34 +379,13 @@ func (c *caseColumns) fill(i int, it *item, order []int) []int {
 	d.AgeYears, d.AgeDays, d.WeightG = number(c.ageYears, i), number(c.ageDays, i), number(c.weight, i)
 	d.LOSDays, d.Discharge, d.Dept = number(c.los, i), number(c.way, i), text(c.dept, i)
 	d.DaySurgery = !c.day.IsNull(i) && c.day.Value(i)
-	d.Dx, d.PresentOnAd, d.Ops = append(d.Dx[:0], text(c.principal, i)), append(d.PresentOnAd[:0], mark(text(c.condition, i))), d.Ops[:0]
-	order = c.dx.sorted(i, order)
-	for _, at := range order {
-		d.Dx = append(d.Dx, text(c.dx.code, at))
-		d.PresentOnAd = append(d.PresentOnAd, mark(text(c.dx.cond, at)))
-	}
-	main := text(c.operation, i)
-	if main != "" {
-		d.Ops = append(d.Ops, main)
-	}
-	order = c.px.sorted(i, order)
-	skipped := main == ""
-	for _, at := range order {
-		code := text(c.px.code, at)
-		if !skipped && code == main { // the principal operation stands first already
-			skipped = true
-			continue
-		}
-		d.Ops = append(d.Ops, code)
-	}
 	p := &it.dip
-	p.Dx, p.Ops, p.Fee = d.Dx, d.Ops, -1
+	p.Fee = -1
 	if !c.fee.IsNull(i) {
 		p.Fee = c.fee.Value(i)
 	}
 	p.HasFacts = true
 	p.Facts.AgeYears, p.Facts.AgeDays, p.Facts.LOSDays = d.AgeYears, d.AgeDays, d.LOSDays
-	return order
 }
 
 // mark is a condition on admission, 0 where unknown.
@@ -291,30 +394,6 @@ func mark(cond string) byte {
 		return 0
 	}
 	return cond[0]
-}
-
-// sorted are the places of a row's codes in the order of their numbers; equal numbers in the order of their codes, so
-// that the order of rows in a file decides nothing.
-func (l *codeList) sorted(i int, order []int) []int {
-	order = order[:0]
-	if l.list.IsNull(i) {
-		return order
-	}
-	from, to := l.list.ValueOffsets(i)
-	for at := int(from); at < int(to); at++ {
-		j := len(order)
-		order = append(order, at)
-		for ; j > 0 && l.after(order[j-1], at); j-- {
-			order[j] = order[j-1]
-		}
-		order[j] = at
-	}
-	return order
-}
-
-func (l *codeList) after(a, b int) bool {
-	x, y := l.seq.Value(a), l.seq.Value(b)
-	return x > y || x == y && text(l.code, a) > text(l.code, b)
 }
 
 func (r *reader) exec(ctx context.Context, query string) error {

@@ -199,11 +199,12 @@ func (w *WhatIf) group(ctx context.Context, m *Method, from, to string, into fol
 		if from != "" && month < from[:7] || to != "" && month+"-01" >= to {
 			continue
 		}
-		if err := w.reader.gather(ctx, month, days); err != nil {
+		stays, err := w.reader.gather(ctx, month, days)
+		if err != nil {
 			return err
 		}
 		r := newResults(m)
-		err := w.reader.each(ctx, func(it *item) error {
+		err = stays.each(ctx, func(it *item) error {
 			into.out.Cases++
 			r.group(it)
 			return nil
