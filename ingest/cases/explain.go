@@ -116,7 +116,7 @@ func Explain(ctx context.Context, l *lake.Lake, set *schema.Set, req ExplainRequ
 	}
 	r.level, r.insure = config.Levels, config.Insurance
 	out.Kind = m.Kind
-	stays, err := r.gather(ctx, out.Discharge[:7], "stay_id = "+quote(req.Stay))
+	stays, err := r.gather(ctx, out.Discharge[:7], only{org: out.Org, stay: req.Stay})
 	if err != nil {
 		return nil, err
 	}

@@ -187,7 +187,7 @@ func (d *deriver) month(ctx context.Context, month string) error {
 	if len(d.methods) == 0 {
 		return nil
 	}
-	stays, err := d.gather(ctx, month, "")
+	stays, err := d.gather(ctx, month, only{})
 	if err != nil {
 		return err
 	}
@@ -216,7 +216,7 @@ func (d *deriver) month(ctx context.Context, month string) error {
 		if err := r.hand(ctx, d.loader); err != nil {
 			return err
 		}
-		n, err := d.put(ctx, t, month, batch, groupRows(r.method, current(i), lineage(t, batch, d.Now)))
+		n, err := d.put(ctx, t, month, batch, stays.grouped(r, current(i), lineage(t, batch, d.Now)))
 		if err != nil {
 			return err
 		}
@@ -486,8 +486,9 @@ func handOver(ctx context.Context, l *duckdb.Loader, table, columns string, batc
 	return sqlFault(err)
 }
 
-// groupRows is the SELECT that puts case_in and what a scheme made of it together.
-func groupRows(m *Method, current, more string) string {
+// grouped is the SELECT that puts case_in and what a scheme made of it together.
+func (s *stays) grouped(r *results, current, more string) string {
+	m := r.method
 	official, officialWeight := "drg_code", "drg_weight"
 	if m.Kind == schemes.DIP {
 		official, officialWeight = "dip_code", "dip_score"

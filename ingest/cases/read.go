@@ -89,11 +89,11 @@ func (r *reader) months(ctx context.Context, table string) ([]string, error) {
 
 // gather makes the temp table case_in, the stays of a month, and reads the codes of each of its rows. The principal
 // diagnosis and operation are those of the stay; pathology, external causes and the diagnosis on admission do not take
-// part in grouping (docs/grouping.md). where confines the stays further; "" takes all.
+// part in grouping (docs/grouping.md). 
 //
 // Codes come as rows, not as lists of a stay: to make a million lists costs DuckDB more than everything that the grouper
 // does with them.
-func (r *reader) gather(ctx context.Context, month, where string) (*stays, error) {
+func (r *reader) gather(ctx context.Context, month string, which only) (*stays, error) {
 	from := map[string]string{}
 	for _, name := range []string{stayTable, diagTable, procTable} {
 		var err error
@@ -109,9 +109,7 @@ func (r *reader) gather(ctx context.Context, month, where string) (*stays, error
 	if err != nil {
 		return nil, fault.New(fault.Internal, "month %q: %w", month, err)
 	}
-	if where == "" {
-		where = "true"
-	}
+	where := which.stays()
 	err = r.exec(ctx, fmt.Sprintf(`CREATE OR REPLACE TEMP TABLE case_in AS
 WITH stay AS (SELECT * FROM %s WHERE %s),
 org AS (
@@ -131,19 +129,37 @@ FROM stay LEFT JOIN org ON org.org_code = stay.org_code`,
 		return nil, err
 	}
 	s := &stays{reader: r, words: words{number: map[string]int32{}}, rows: int(n["stays"])}
-	if s.dx, err = s.lists(ctx, "diag_code", "admit_cond", from[diagTable], "c.diag_type = 'OTHER' AND c.seq > 0"+childOf(where)); err != nil {
+	if s.dx, err = s.lists(ctx, "diag_code", "admit_cond", from[diagTable], "c.diag_type = 'OTHER' AND c.seq > 0 AND "+which.children()); err != nil {
 		return nil, err
 	}
-	s.px, err = s.lists(ctx, "proc_code", "surgeon_id", from[procTable], "true"+childOf(where))
+	s.px, err = s.lists(ctx, "proc_code", "surgeon_id", from[procTable], which.children())
 	return s, err
 }
 
-// childOf repeats a condition on the stay for its children, where they can be confined by the same column.
-func childOf(where string) string {
-	if strings.HasPrefix(where, "stay_id = ") {
-		return " AND c." + where
+// only confines the stays of a month: to days of discharge [from, to), or to one stay. The zero value takes all.
+type only struct{ from, to, org, stay string }
+
+// stays is the condition on fact_inp_stay.
+func (o only) stays() string {
+	conds := []string{"true"}
+	if o.from != "" {
+		conds = append(conds, "discharge_date >= DATE "+quote(o.from))
 	}
-	return ""
+	if o.to != "" {
+		conds = append(conds, "discharge_date < DATE "+quote(o.to))
+	}
+	if o.stay != "" {
+		conds = append(conds, "org_code = "+quote(o.org), "stay_id = "+quote(o.stay))
+	}
+	return strings.Join(conds, " AND ")
+}
+
+// children is the condition on their diagnoses and operations, as far as it saves reading: those of one stay.
+func (o only) children() string {
+	if o.stay == "" {
+		return "true"
+	}
+	return "c.org_code = " + quote(o.org) + " AND c.stay_id = " + quote(o.stay)
 }
 
 // stays are the cases of a month: the temp table case_in and the codes of its rows.

@@ -194,12 +194,11 @@ func (w *WhatIf) group(ctx context.Context, m *Method, from, to string, into fol
 	if err != nil {
 		return err
 	}
-	days := (&Grouping{From: from, To: to}).days()
 	for _, month := range months {
 		if from != "" && month < from[:7] || to != "" && month+"-01" >= to {
 			continue
 		}
-		stays, err := w.reader.gather(ctx, month, days)
+		stays, err := w.reader.gather(ctx, month, only{from: from, to: to})
 		if err != nil {
 			return err
 		}
@@ -216,7 +215,7 @@ func (w *WhatIf) group(ctx context.Context, m *Method, from, to string, into fol
 		if err := r.hand(ctx, w.reader.loader); err != nil {
 			return err
 		}
-		if _, err := into.put(ctx, t, month, "", groupRows(m, "true", lineage(t, batchOf("cases", month, w.reader.publication), w.reader.now))); err != nil {
+		if _, err := into.put(ctx, t, month, "", stays.grouped(r, "true", lineage(t, batchOf("cases", month, w.reader.publication), w.reader.now))); err != nil {
 			return err
 		}
 	}
