@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"math"
 	"slices"
@@ -67,7 +68,11 @@ func (c *Catalog) checkCase(ctx context.Context, bench Bench, x *Indicator, k *C
 	if err := bench.Reset(); err != nil {
 		return err
 	}
-	if err := LoadRows(bench, c.set, k.Rows); err != nil {
+	rows, err := rowsGiven(x.layer, k)
+	if err != nil {
+		return err
+	}
+	if err := LoadRows(bench, c.set, rows); err != nil {
 		return err
 	}
 	req := Request{
@@ -91,6 +96,30 @@ func (c *Catalog) checkCase(ctx context.Context, bench Bench, x *Indicator, k *C
 		}
 	}
 	return nil
+}
+
+// rowsGiven are a case's own rows and those of the fixture that it names: of its own layer, else of those shipped.
+func rowsGiven(layer fs.FS, k *Case) (map[string][]map[string]any, error) {
+	if k.RowsFrom == "" {
+		return k.Rows, nil
+	}
+	for _, from := range []fs.FS{layer, shipped} {
+		for _, file := range []string{"fixtures/" + k.RowsFrom + ".yaml", "queries/fixtures/" + k.RowsFrom + ".yaml"} {
+			raw, err := fs.ReadFile(from, file)
+			if err != nil {
+				continue
+			}
+			rows := map[string][]map[string]any{}
+			if err := strict(raw, file, &rows); err != nil {
+				return nil, err
+			}
+			for table, own := range k.Rows {
+				rows[table] = append(rows[table], own...)
+			}
+			return rows, nil
+		}
+	}
+	return nil, fmt.Errorf("rows_from: no file fixtures/%s.yaml", k.RowsFrom)
 }
 
 // LoadRows fills a bench with the rows of a case and notes the days they cover as delivered, as loading them would.

@@ -22,10 +22,11 @@ import (
 	"github.com/sanyi-lake/sanyi/schema/expr"
 )
 
-//go:embed measures indicators benchmarks dialects
+//go:embed measures indicators benchmarks fixtures dialects
 var shipped embed.FS
 
-// Shipped is the definitions that the program carries: measures/, benchmarks/ and indicators/. An overlay folder has the same
+// Shipped is the definitions that the program carries: measures/, benchmarks/ and indicators/ with the fixtures/ of their
+// worked cases. An overlay folder has the same
 // layout, at its root or below queries/.
 func Shipped() fs.FS { return shipped }
 
@@ -87,6 +88,11 @@ func (c *Catalog) finish(faults []error) (*Catalog, error) {
 			continue
 		}
 		faults = append(faults, c.link(x))
+		for _, t := range c.choices(x) {
+			if t.Choice.Meaning != "" {
+				x.Meaning += "。" + t.Choice.Meaning
+			}
+		}
 	}
 	if err := errors.Join(faults...); err != nil {
 		return nil, fault.Wrap(fault.Invalid, err)
@@ -301,6 +307,7 @@ func decodeIndicator(layer fs.FS, file string) (*Indicator, error) {
 	}
 	x.At = expr.Pos{File: file, Line: 1, Col: 1}
 	x.Text = string(raw)
+	x.layer = layer
 	lines, _ := itemsOf(raw, "cases")
 	for i := range x.Cases {
 		x.Cases[i].At = expr.Pos{File: file, Line: lines[i], Col: 1}

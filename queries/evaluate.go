@@ -98,6 +98,9 @@ func (a *asker) eval(f formula, w Window, g group) number {
 	case negation:
 		v := a.eval(f.of, w, g)
 		return number{-v.v, v.ok}
+	case atLeast:
+		of, limit := a.eval(f.of, w, g), a.eval(f.limit, w, g)
+		return number{float64(btoi(of.v >= limit.v)), of.ok && limit.ok}
 	case peakOver:
 		return a.measureOf("peak:"+string(f.of), w, g)
 	case changeOf:

@@ -133,6 +133,9 @@ func (m *Measure) Sentence() string {
 	if m.Refund != "" {
 		out.WriteString(", refunds count -1")
 	}
+	if m.Empty == unknown {
+		out.WriteString(", nothing where no row has a value")
+	}
 	if m.StockAtEnd != nil {
 		out.WriteString(", on the last day that each " + strings.Join(m.StockAtEnd.By, ", ") + " delivered")
 	}

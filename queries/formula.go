@@ -11,9 +11,10 @@ import (
 // A formula is a small arithmetic over measures, indicators and elapsed time:
 //
 //	st_ip - st_x_ip        (vb_old - vb_new) / vb_old        bd_open / bd_days        yoy(H026)        peak_over(hour, op_all)
+//	at_least(G009, 1)
 //
 // + − × ÷ and brackets; yoy(x) is the relative change to the same period a year earlier; peak_over(hour, x) the largest
-// single hour; elapsed_hours, elapsed_days, elapsed_months and elapsed_share are calendar time of the period.
+// single hour; at_least(x, y) is 1 where x is y or more, else 0, and nothing where one of them is; elapsed_hours, elapsed_days, elapsed_months and elapsed_share are calendar time of the period.
 type formula interface{ text() string }
 
 type (
@@ -29,6 +30,7 @@ type (
 		comparison string // yoy, mom
 		of         formula
 	}
+	atLeast  struct{ of, limit formula }
 	peakOver struct {
 		unit string // hour
 		of   reference
@@ -45,6 +47,7 @@ func (o operation) text() string {
 	return "(" + o.l.text() + " " + string(o.op) + " " + o.r.text() + ")"
 }
 func (c changeOf) text() string { return c.comparison + "(" + c.of.text() + ")" }
+func (a atLeast) text() string  { return "at_least(" + a.of.text() + ", " + a.limit.text() + ")" }
 func (p peakOver) text() string { return "peak_over(" + p.unit + ", " + p.of.text() + ")" }
 
 // parseFormula reads a formula; its errors say at which character.
@@ -81,6 +84,9 @@ func walkFormula(f formula, visit func(formula)) {
 		walkFormula(f.r, visit)
 	case changeOf:
 		walkFormula(f.of, visit)
+	case atLeast:
+		walkFormula(f.of, visit)
+		walkFormula(f.limit, visit)
 	case peakOver:
 		walkFormula(f.of, visit)
 	}
@@ -174,6 +180,19 @@ func (p *formulaParser) named() (formula, error) {
 			return nil, err
 		}
 		return changeOf{name, of}, p.expect(')')
+	case "at_least":
+		of, err := p.sum()
+		if err != nil {
+			return nil, err
+		}
+		if err := p.expect(','); err != nil {
+			return nil, err
+		}
+		limit, err := p.sum()
+		if err != nil {
+			return nil, err
+		}
+		return atLeast{of, limit}, p.expect(')')
 	case "peak_over":
 		p.space()
 		unit := p.word()
@@ -190,7 +209,7 @@ func (p *formulaParser) named() (formula, error) {
 		}
 		return peakOver{unit, reference(of)}, p.expect(')')
 	default:
-		return nil, fmt.Errorf("formula %q: no function %q; there are yoy, mom and peak_over", p.src, name)
+		return nil, fmt.Errorf("formula %q: no function %q; there are yoy, mom, at_least and peak_over", p.src, name)
 	}
 }
 

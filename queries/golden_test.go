@@ -56,6 +56,8 @@ func TestStatementsReadAsTheyDid(t *testing.T) {
 		{"working_days", queries.Request{Indicators: []string{"I063"}, Period: "2025-03"}, queries.WholeLake("test")},
 		{"outflow_seen_from_the_insured", queries.Request{Indicators: []string{"I036"}, Period: "2025", By: []string{"region"}, MinCell: 10, Where: map[string][]string{"insutype": {"310", "390"}}}, queries.Regions("340100", "340000")},
 		{"cost_index_by_department_each_month", queries.Request{Indicators: []string{"G010", "G014"}, Period: "2025-Q1", Grain: "month", By: []string{"dept"}, Choose: map[string]string{"scheme": "chs_drg_20"}}, queries.WholeLake("test")},
+		{"cost_index_through_a_network_door", queries.Request{Indicators: []string{"G010"}, Period: "2025-02-24..2025-03-16", Grain: "total", MinCell: 10, Compare: []string{"yoy"}}, queries.Organisations("H1")},
+		{"low_risk_mortality_through_a_network_door", queries.Request{Indicators: []string{"G016"}, Period: "2025-Q1", Guard: 10}, queries.Organisations("H1")},
 		{"low_risk_mortality_of_one_hospital", queries.Request{Indicators: []string{"G016"}, Period: "2025-03"}, queries.Organisations("H1")},
 		{"schemes_side_by_side", queries.Request{Indicators: []string{"G010", "G016"}, Period: "2025-Q1", By: []string{"scheme"}}, queries.WholeLake("test")},
 		{"readmission_of_grouped_cases", queries.Request{Indicators: []string{"G032"}, Period: "2025-03"}, queries.Organisations("H1")},

@@ -2,6 +2,7 @@ package queries
 
 import (
 	"fmt"
+	"io/fs"
 	"slices"
 
 	"github.com/sanyi-lake/sanyi/schema"
@@ -36,6 +37,7 @@ type Indicator struct {
 
 	At          expr.Pos `yaml:"-"`
 	Text        string   `yaml:"-"`
+	layer       fs.FS    // where fixtures of its cases stand
 	numerator   formula
 	denominator formula // nil without one
 }
@@ -53,10 +55,11 @@ type Model struct {
 
 // Case is a worked example: rows given, a question, and what must come out. `sanyi check` runs it.
 type Case struct {
-	ID     string                      `yaml:"id"`
-	Rows   map[string][]map[string]any `yaml:"rows"` // _repeat: n makes n rows, {i} in texts is 1..n
-	Ask    Ask                         `yaml:"ask"`
-	Expect []map[string]any            `yaml:"expect"` // fields of the answer's rows; dims choose the row
+	ID       string                      `yaml:"id"`
+	Rows     map[string][]map[string]any `yaml:"rows"`      // _repeat: n makes n rows, {i} in texts is 1..n
+	RowsFrom string                      `yaml:"rows_from"` // and those of fixtures/NAME.yaml, for cases that share them
+	Ask      Ask                         `yaml:"ask"`
+	Expect   []map[string]any            `yaml:"expect"` // fields of the answer's rows; dims choose the row
 
 	At expr.Pos `yaml:"-"`
 }

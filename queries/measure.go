@@ -38,6 +38,7 @@ type Measure struct {
 	Until      string      `yaml:"until"`     // Open and Version: column of the end, exclusive; null = lasts
 	Clock      string      `yaml:"clock"`     // timestamp that gives Time its hour
 	Additivity string      `yaml:"additivity"`
+	Empty      string      `yaml:"empty"`  // unknown: a sum is nothing, not 0, where no row has a value
 	Refund     string      `yaml:"refund"` // boolean column: such a row counts as −1 (its money is negative already)
 
 	Join       map[string]*Join   `yaml:"join"`       // alias → table whose columns this measure names
@@ -96,10 +97,14 @@ type StockAtEnd struct {
 	By []string `yaml:"by"` // columns that tell the owners apart
 }
 
+// unknown says of a sum of values that rows may lack that without any it is not 0: weights of groups that the payment
+// table does not know.
+const unknown = "unknown"
+
 // sums reports an aggregate of which nothing is 0.
 func (m *Measure) sums() bool {
 	c, ok := m.aggregate.(*expr.Call)
-	return ok && (c.Name == "count" || c.Name == "sum")
+	return ok && m.Empty != unknown && (c.Name == "count" || c.Name == "sum")
 }
 
 // counts reports an aggregate that counts rows or things: its value is a number of cases.
@@ -161,6 +166,9 @@ func (m *Measure) prepare(set *schema.Set) error {
 	}
 	if _, err := expr.TypeOf(m.aggregate, resolve); err != nil {
 		return fail("aggregate: %w", err)
+	}
+	if m.Empty != "" && (m.Empty != unknown || call.Name != "sum") {
+		return fail("empty %q: unknown or nothing, of a sum", m.Empty)
 	}
 	if m.where, err = condition(m.Where, m.At, resolve); err != nil {
 		return fail("where: %w", err)

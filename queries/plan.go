@@ -125,6 +125,9 @@ func (c *Catalog) plan(req Request, scope Scope, d *expr.Dialect) (*Plan, error)
 	if req.MinCell < 0 {
 		return nil, fault.New(fault.Usage, "min-cell %d: not below 0", req.MinCell)
 	}
+	if req.Guard < 0 {
+		return nil, fault.New(fault.Usage, "guard %d: not below 0", req.Guard)
+	}
 	if len(req.By) > 6 {
 		return nil, fault.New(fault.Usage, "%d dimensions: at most 6", len(req.By))
 	}

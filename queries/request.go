@@ -22,6 +22,7 @@ type Request struct {
 	Now         time.Time           // moment of asking, wall clock of the lake's zone; zero is the machine's
 	Publication int64               // as of which publication; 0 is the newest
 	MinCell     int                 // figures of 1 … MinCell-1 cases are hidden, and what would give them away; 0 hides nothing
+	Guard       int                 // benchmarks are told only of groups with as many cases of others: see the type Guard; 0 is MinCell
 	Viewpoint   string              // "" is the indicator's own
 	Choose      map[string]string   // of rows computed by several methods those of one: {"scheme": "chs_drg_20"}
 	MaxRows     int64               // most rows that one statement may return; 0 is a million

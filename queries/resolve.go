@@ -74,7 +74,7 @@ func (p *Plan) adds(x *Indicator) bool {
 			_, left := f.l.(constant)
 			_, right := f.r.(constant)
 			linear = linear && (f.op == '+' || f.op == '-' || right || left && f.op == '*')
-		case changeOf, peakOver, elapsed:
+		case changeOf, peakOver, atLeast, elapsed:
 			linear = false
 		case reference:
 			if y, ok := p.catalog.indicators[string(f)]; ok {
@@ -118,6 +118,11 @@ func (p *Plan) need(q *question, f formula, w Window, all []*Measure, peak bool)
 			return err
 		}
 		return p.need(q, f.r, w, all, peak)
+	case atLeast:
+		if err := p.need(q, f.of, w, all, peak); err != nil {
+			return err
+		}
+		return p.need(q, f.limit, w, all, peak)
 	case peakOver:
 		return p.need(q, f.of, w, all, true)
 	case changeOf:

@@ -47,6 +47,13 @@ func (w *writer) ownUses() []Use {
 	if !dated || s.time == "" || s.time != s.table.EventDate {
 		return []Use{{Table: s.table.Name}}
 	}
+	if slices.ContainsFunc(s.benchmarks, func(b *benchmarkLink) bool { return b.Period == ofMonth }) {
+		var out []Use
+		for _, sp := range monthsOf(w.part.slots) {
+			out = append(out, w.spanned(sp.From, sp.To))
+		}
+		return out
+	}
 	if len(s.stock) > 0 || len(s.exists) > 0 || s.work != nil { // these read from the first day to the last
 		from, to := w.bounds()
 		return []Use{w.spanned(from, to)}

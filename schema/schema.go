@@ -80,6 +80,7 @@ type Choice struct {
 	Name      string `yaml:"name"`      // what a question calls it: scheme, params
 	Column    string `yaml:"column"`    // VARCHAR
 	Otherwise string `yaml:"otherwise"` // BOOLEAN
+	Meaning   string `yaml:"meaning"`   // which one counts, in the words that every figure of the table adds to its own
 }
 
 // Column is one column of a contract.

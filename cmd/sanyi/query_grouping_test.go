@@ -40,6 +40,14 @@ func randomGrouped(rng *rand.Rand, n int) []groupedCase {
 			day: fmt.Sprintf("2025-%02d-%02d", 1+rng.IntN(3), 1+rng.IntN(28)), group: [2]string{groups[g], groups[(g+rng.IntN(2))%len(groups)]},
 			weight: float64(1+g) / 2, los: 1 + rng.IntN(12), fee: 1000 + rng.IntN(20000), died: rng.IntN(30) < g,
 		}
+		switch groups[g] {
+		case "RE19": // two hospitals alone treat it
+			c.org = fmt.Sprint("H", 1+rng.IntN(2))
+		case "GB19": // one of them nearly alone
+			if rng.IntN(8) > 0 {
+				c.org = "H3"
+			}
+		}
 		switch rng.IntN(25) {
 		case 0:
 			c.group[0] = "0000"
@@ -87,27 +95,73 @@ func orgsOf() []map[string]any {
 	return out
 }
 
-// plainFigures is section 3.5 once more, by loops: numerators and denominators of some cases beside the region's.
-func plainFigures(region, mine []groupedCase, scheme int) map[string][2]float64 {
-	type sums struct{ n, fee, los, died float64 }
-	byGroup, byLevel := map[string]sums{}, map[string]sums{}
-	add := func(m map[string]sums, key string, c groupedCase) {
-		s := m[key]
-		died := 0.0
-		if c.died {
-			died = 1
+// plainPeers are the mean fee and days of each group in each month, trimmed: the lowest and highest fortieth of its fees
+// are left out, by counting off ranks. With a guard a group is told where each hospital is alone or has guard cases and
+// two hospitals beside it, none with 85 % of them.
+func plainPeers(all []groupedCase, scheme, guard int, key func(groupedCase) string) map[string][2]float64 {
+	byGroup := map[string][]groupedCase{}
+	for _, c := range all {
+		if c.group[scheme] != "0000" {
+			k := c.day[:7] + c.group[scheme] + key(c)
+			byGroup[k] = append(byGroup[k], c)
 		}
-		m[key] = sums{s.n + 1, s.fee + float64(c.fee), s.los + float64(c.los), s.died + died}
 	}
-	for _, c := range region {
-		if g := c.group[scheme]; g != "0000" {
-			add(byGroup, g, c)
-			add(byLevel, g+levelOf[c.org], c)
+	out := map[string][2]float64{}
+	for k, cs := range byGroup {
+		slices.SortFunc(cs, func(a, b groupedCase) int { return a.fee - b.fee })
+		rank := (len(cs)*25 + 999) / 1000
+		low, high := cs[rank-1].fee, cs[len(cs)-rank].fee
+		fees, days, n, of := 0, 0, 0, map[string]int{}
+		for _, c := range cs {
+			if c.fee >= low && c.fee <= high {
+				fees, days, n = fees+c.fee, days+c.los, n+1
+				of[c.org]++
+			}
 		}
+		told := true
+		for mine := range of {
+			for other := range of {
+				if guard > 0 && other != mine && (len(of) < 3 || n-of[mine] < guard || 100*of[other] >= 85*(n-of[mine])) {
+					told = false
+				}
+			}
+		}
+		if n >= 15 && told {
+			out[k] = [2]float64{float64(fees) / float64(n), float64(days) / float64(n)}
+		}
+	}
+	return out
+}
+
+// plainFigures is section 3.5 once more, by loops: numerators and denominators of some cases beside the region's, whose
+// fees and days are those of their month, whose deaths those of the period asked.
+func plainFigures(all, region, mine []groupedCase, scheme, guard int) map[string][2]float64 {
+	byGroup := plainPeers(all, scheme, guard, func(groupedCase) string { return "" })
+	byLevel := plainPeers(all, scheme, guard, func(c groupedCase) string { return levelOf[c.org] })
+	type sums struct {
+		n, died float64
+		of      map[string]float64
+	}
+	risk := map[string]sums{}
+	for _, c := range region {
+		g := c.group[scheme]
+		if g == "0000" {
+			continue
+		}
+		s := risk[g]
+		if s.of == nil {
+			s.of = map[string]float64{}
+		}
+		s.n++
+		s.of[c.org]++
+		if c.died {
+			s.died++
+		}
+		risk[g] = s
 	}
 	logs := map[string]float64{}
 	mean, sq := 0.0, 0.0
-	for g, s := range byGroup {
+	for g, s := range risk {
 		if s.n >= 15 && s.died > 0 {
 			logs[g] = math.Log(s.died / s.n)
 			mean += logs[g]
@@ -134,17 +188,28 @@ func plainFigures(region, mine []groupedCase, scheme int) map[string][2]float64 
 		put("G003", 1, 1)
 		put("G009", c.weight, 1)
 		put("G028", los, 1)
-		if s := byGroup[g]; s.n >= 15 {
-			put("G010", fee/(s.fee/s.n), 1)
-			put("G011", los/(s.los/s.n), 1)
-			put("G012", fee, s.fee/s.n)
-			put("G013", los, s.los/s.n)
+		put("G054", 0, 1)
+		if peers, ok := byGroup[c.day[:7]+g]; ok {
+			put("G010", fee/peers[0], 1)
+			put("G011", los/peers[1], 1)
+			put("G012", fee, peers[0])
+			put("G013", los, peers[1])
+			put("G054", 1, 0)
 		}
-		if s := byLevel[g+levelOf[c.org]]; s.n >= 15 {
-			put("G014", fee/(s.fee/s.n), 1)
-			put("G015", los/(s.los/s.n), 1)
+		if peers, ok := byLevel[c.day[:7]+g+levelOf[c.org]]; ok {
+			put("G014", fee/peers[0], 1)
+			put("G015", los/peers[1], 1)
 		}
-		if l, ok := logs[g]; ok {
+		told := true
+		for mine, n := range risk[g].of {
+			for other, o := range risk[g].of {
+				rest := risk[g].n - n
+				if guard > 0 && other != mine && (len(risk[g].of) < 3 || rest < float64(guard) || o >= 0.85*rest) {
+					told = false
+				}
+			}
+		}
+		if l, ok := logs[g]; ok && told {
 			switch z := (l - mean) / sd; {
 			case z < -1:
 				put("G016", one, 1)
@@ -156,7 +221,7 @@ func plainFigures(region, mine []groupedCase, scheme int) map[string][2]float64 
 	return out
 }
 
-var scaleOf = map[string]float64{"G003": 100, "G016": 100, "G017": 100}
+var scaleOf = map[string]float64{"G003": 100, "G016": 100, "G017": 100, "G054": 100}
 
 // agreesWith compares a row with the plain figures.
 func agreesWith(t *testing.T, r *queries.Row, want map[string][2]float64) {
@@ -178,48 +243,61 @@ func agreesWith(t *testing.T, r *queries.Row, want map[string][2]float64) {
 	}
 }
 
-var plainIDs = []string{"G001", "G003", "G009", "G010", "G011", "G012", "G013", "G014", "G015", "G016", "G017", "G028"}
+var plainIDs = []string{"G001", "G003", "G009", "G010", "G011", "G012", "G013", "G014", "G015", "G016", "G017", "G028", "G054"}
 
 // TestIndexesEqualAPlainCount: indexes beside the benchmark of their own month, by hospital, department and both, with
-// every margin, against loops; the what-if scheme beside them changes nothing.
+// every margin, with and without a guard, against loops; the what-if scheme beside them changes nothing.
 func TestIndexesEqualAPlainCount(t *testing.T) {
-	cs := randomGrouped(rand.New(rand.NewPCG(5, 6)), 900)
+	cs := randomGrouped(rand.New(rand.NewPCG(5, 6)), 1600)
 	ask := asking(t, map[string][]map[string]any{"fact_case_group": rowsOf(cs, 0, 1), "dim_org": orgsOf()})
 	months := []string{"2025-01", "2025-02", "2025-03"}
 	in := func(keep func(groupedCase) bool) []groupedCase {
 		return slices.DeleteFunc(slices.Clone(cs), func(c groupedCase) bool { return !keep(c) })
 	}
-	rows := ask(queries.Request{Indicators: plainIDs, Period: "2025-Q1", Grain: "month", By: []string{"org_code", "dept"}, Totals: true}, "2025-06-01")
-	if len(rows) != len(plainIDs)*len(months)*5*4 {
-		t.Errorf("%d rows", len(rows))
-	}
-	found := map[string]bool{}
-	for i := range rows {
-		r := &rows[i]
-		found[r.Indicator] = found[r.Indicator] || r.Value != nil
-		region := in(func(c groupedCase) bool { return strings.HasPrefix(c.day, r.Period) })
-		mine := slices.DeleteFunc(slices.Clone(region), func(c groupedCase) bool {
-			return r.Dims[0] != nil && r.Dims[0] != c.org || r.Dims[1] != nil && r.Dims[1] != c.dept
-		})
-		agreesWith(t, r, plainFigures(region, mine, 0))
-	}
-	for _, id := range plainIDs {
-		if !found[id] {
-			t.Errorf("%s: no figure at all: the rows prove nothing", id)
+	fewer := false // cases with a benchmark through a network door
+	for _, guard := range []int{0, 10} {
+		rows := ask(queries.Request{Indicators: plainIDs, Period: "2025-Q1", Grain: "month", By: []string{"org_code", "dept"}, Totals: true, Guard: guard}, "2025-06-01")
+		if len(rows) != len(plainIDs)*len(months)*5*4 {
+			t.Errorf("%d rows", len(rows))
 		}
-	}
-	// The whole quarter has a benchmark of its own; so has the other scheme.
-	for scheme, choose := range []map[string]string{nil, {"scheme": "chs_drg_20"}} {
-		rows = ask(queries.Request{Indicators: plainIDs, Period: "2025-Q1", Grain: "total", By: []string{"doctor_id"}, Where: map[string][]string{"org_code": {"H2", "H3"}}, Choose: choose}, "2025-06-01")
+		found := map[string]bool{}
 		for i := range rows {
 			r := &rows[i]
-			agreesWith(t, r, plainFigures(cs, in(func(c groupedCase) bool { return c.doctor == r.Dims[0] && (c.org == "H2" || c.org == "H3") }), scheme))
+			found[r.Indicator] = found[r.Indicator] || r.Value != nil
+			fewer = fewer || guard > 0 && r.Indicator == "G054" && figureOf(r.Value) < 60
+			region := in(func(c groupedCase) bool { return strings.HasPrefix(c.day, r.Period) })
+			mine := slices.DeleteFunc(slices.Clone(region), func(c groupedCase) bool {
+				return r.Dims[0] != nil && r.Dims[0] != c.org || r.Dims[1] != nil && r.Dims[1] != c.dept
+			})
+			agreesWith(t, r, plainFigures(cs, region, mine, 0, guard))
 		}
+		for _, id := range plainIDs {
+			if !found[id] {
+				t.Errorf("%s with a guard of %d: no figure at all: the rows prove nothing", id, guard)
+			}
+		}
+	}
+	if !fewer {
+		t.Error("the guard leaves no group out: the rows prove nothing")
+	}
+	// A quarter is the sum of its months' fees and days; its deaths, and the other scheme, have a benchmark of their own.
+	for scheme, choose := range []map[string]string{nil, {"scheme": "chs_drg_20"}} {
+		rows := ask(queries.Request{Indicators: plainIDs, Period: "2025-Q1", Grain: "total", By: []string{"doctor_id"}, Where: map[string][]string{"org_code": {"H2", "H3"}}, Choose: choose}, "2025-06-01")
+		for i := range rows {
+			r := &rows[i]
+			agreesWith(t, r, plainFigures(cs, cs, in(func(c groupedCase) bool { return c.doctor == r.Dims[0] && (c.org == "H2" || c.org == "H3") }), scheme, 0))
+		}
+	}
+	// Weeks stand beside the whole month of each case, whatever the moment of asking.
+	week := ask(queries.Request{Indicators: []string{"G010"}, Period: "2025-02-24..2025-03-02", Grain: "total", By: []string{"org_code"}}, "2025-03-01 12:00:00")
+	for i := range week {
+		r := &week[i]
+		agreesWith(t, r, plainFigures(cs, nil, in(func(c groupedCase) bool { return c.org == r.Dims[0] && c.day >= "2025-02-24" && c.day < "2025-03-02" }), 0, 0))
 	}
 	// Windows that overlap are read in one statement, each beside its own benchmark.
 	for _, r := range ask(queries.Request{Indicators: []string{"G010", "G016"}, Period: "2025-02..2025-03", Grain: "month", Compare: []string{"ytd_yoy"}, Where: map[string][]string{"org_code": {"H1"}}}, "2025-06-01") {
 		region := in(func(c groupedCase) bool { return c.day[:7] <= r.Period })
-		w := plainFigures(region, slices.DeleteFunc(slices.Clone(region), func(c groupedCase) bool { return c.org != "H1" }), 0)[r.Indicator]
+		w := plainFigures(cs, region, slices.DeleteFunc(slices.Clone(region), func(c groupedCase) bool { return c.org != "H1" }), 0, 0)[r.Indicator]
 		if want := w[0] * max(1, scaleOf[r.Indicator]) / w[1]; math.Abs(figureOf(r.Compared[0].Current)-want) > 1e-9*want {
 			t.Errorf("%s year to %s: %v, want %v", r.Indicator, r.Period, figureOf(r.Compared[0].Current), want)
 		}
@@ -240,7 +318,7 @@ func groupingIDs(c *queries.Catalog) []string {
 // TestAHospitalsOwnAnswerIsItsRowOfTheRegions: the benchmark sees the region whoever asks, and by whichever filter.
 func TestAHospitalsOwnAnswerIsItsRowOfTheRegions(t *testing.T) {
 	c, set, bench := benchOf(t)
-	cs := randomGrouped(rand.New(rand.NewPCG(7, 8)), 500)
+	cs := randomGrouped(rand.New(rand.NewPCG(7, 8)), 900)
 	if err := queries.LoadRows(bench, set, map[string][]map[string]any{"fact_case_group": rowsOf(cs, 0, 1), "dim_org": orgsOf()}); err != nil {
 		t.Fatal(err)
 	}
@@ -250,7 +328,7 @@ func TestAHospitalsOwnAnswerIsItsRowOfTheRegions(t *testing.T) {
 	}
 	answer := func(req queries.Request, scope queries.Scope) map[string]queries.Row {
 		t.Helper()
-		req.Indicators, req.Period, req.Grain = ids, "2025-Q1", "month"
+		req.Indicators, req.Period, req.Grain, req.Guard = ids, "2025-Q1", "month", 10
 		out := map[string]queries.Row{}
 		a, err := c.Ask(t.Context(), bench, req, scope)
 		if err != nil {
@@ -335,7 +413,7 @@ func TestSchemesSideBySideDoNotDouble(t *testing.T) {
 			t.Fatalf("%s: %d rows, want %d", what, len(got), len(want))
 		}
 		for i := range got {
-			if figureOf(got[i].Value) != figureOf(want[i].Value) || figureOf(got[i].Completeness) != figureOf(want[i].Completeness) {
+			if math.Abs(figureOf(got[i].Value)-figureOf(want[i].Value)) > 1e-12*math.Max(1, math.Abs(figureOf(want[i].Value))) || figureOf(got[i].Completeness) != figureOf(want[i].Completeness) {
 				t.Errorf("%s: %s %v is %v, want %v", what, got[i].Indicator, got[i].Dims, figureOf(got[i].Value), figureOf(want[i].Value))
 			}
 		}

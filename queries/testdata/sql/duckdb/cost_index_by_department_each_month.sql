@@ -9,32 +9,48 @@ org AS (
         least(coalesce(valid_to, DATE '9999-12-31'), coalesce(lead(valid_from) OVER (PARTITION BY org_code ORDER BY coalesce(valid_from, DATE '0001-01-01')), DATE '9999-12-31')) AS valid_until
     FROM dim_org
 ),
--- each group_code in each period, whoever asks
-bench_group_mean AS (
+-- the rows of everybody that make it
+bench_group_mean_case AS (
     SELECT
-        date_diff('month', CAST(DATE '2025-01-01' AS DATE), CAST(base.discharge_date AS DATE)) AS slot,
+        CAST(date_trunc('month', base.discharge_date) AS DATE) AS month,
         base.scheme AS scheme,
         base.group_code AS group_code,
-        count(*) AS cases,
-        avg(CAST(base.total_fee AS DOUBLE)) AS cost,
-        avg(CAST(base.los_days AS DOUBLE)) AS los
+        base.total_fee AS total_fee,
+        base.los_days AS los_days,
+        cume_dist() OVER (PARTITION BY CAST(date_trunc('month', base.discharge_date) AS DATE), base.scheme, base.group_code ORDER BY base.total_fee) AS from_below,
+        cume_dist() OVER (PARTITION BY CAST(date_trunc('month', base.discharge_date) AS DATE), base.scheme, base.group_code ORDER BY base.total_fee DESC) AS from_above
     FROM fact_case_group AS base
     WHERE base.discharge_date >= CAST($1 AS DATE) AND base.discharge_date < CAST($2 AS DATE)
         AND base.scheme = $3
         AND base.status = $4
+        AND base.total_fee IS NOT NULL
+),
+-- each group_code in each period, whoever asks
+bench_group_mean AS (
+    SELECT
+        month,
+        scheme,
+        group_code,
+        count(*) AS cases,
+        avg(CAST(total_fee AS DOUBLE)) AS cost,
+        avg(CAST(los_days AS DOUBLE)) AS los
+    FROM bench_group_mean_case
+    WHERE from_below >= 0.025
+        AND from_above >= 0.025
     GROUP BY 1, 2, 3
     HAVING count(*) >= 15
 ),
--- each group_code in each period, whoever asks
-bench_group_mean_of_level AS (
+-- the rows of everybody that make it
+bench_group_mean_of_level_case AS (
     SELECT
-        date_diff('month', CAST(DATE '2025-01-01' AS DATE), CAST(base.discharge_date AS DATE)) AS slot,
+        CAST(date_trunc('month', base.discharge_date) AS DATE) AS month,
         base.scheme AS scheme,
         org.org_level AS org_level,
         base.group_code AS group_code,
-        count(*) AS cases,
-        avg(CAST(base.total_fee AS DOUBLE)) AS cost,
-        avg(CAST(base.los_days AS DOUBLE)) AS los
+        base.total_fee AS total_fee,
+        base.los_days AS los_days,
+        cume_dist() OVER (PARTITION BY CAST(date_trunc('month', base.discharge_date) AS DATE), base.scheme, org.org_level, base.group_code ORDER BY base.total_fee) AS from_below,
+        cume_dist() OVER (PARTITION BY CAST(date_trunc('month', base.discharge_date) AS DATE), base.scheme, org.org_level, base.group_code ORDER BY base.total_fee DESC) AS from_above
     FROM fact_case_group AS base
     LEFT JOIN org
         ON org.org_code = base.org_code
@@ -43,6 +59,21 @@ bench_group_mean_of_level AS (
     WHERE base.discharge_date >= CAST($5 AS DATE) AND base.discharge_date < CAST($6 AS DATE)
         AND base.scheme = $7
         AND base.status = $8
+        AND base.total_fee IS NOT NULL
+),
+-- each group_code in each period, whoever asks
+bench_group_mean_of_level AS (
+    SELECT
+        month,
+        scheme,
+        org_level,
+        group_code,
+        count(*) AS cases,
+        avg(CAST(total_fee AS DOUBLE)) AS cost,
+        avg(CAST(los_days AS DOUBLE)) AS los
+    FROM bench_group_mean_of_level_case
+    WHERE from_below >= 0.025
+        AND from_above >= 0.025
     GROUP BY 1, 2, 3, 4
     HAVING count(*) >= 15
 ),
@@ -61,11 +92,11 @@ counted AS (
         AND org.valid_from <= base.discharge_date
         AND org.valid_until > base.discharge_date
     LEFT JOIN bench_group_mean
-        ON bench_group_mean.slot = date_diff('month', CAST(DATE '2025-01-01' AS DATE), CAST(base.discharge_date AS DATE))
+        ON bench_group_mean.month = CAST(date_trunc('month', base.discharge_date) AS DATE)
         AND bench_group_mean.scheme = base.scheme
         AND bench_group_mean.group_code = base.group_code
     LEFT JOIN bench_group_mean_of_level
-        ON bench_group_mean_of_level.slot = date_diff('month', CAST(DATE '2025-01-01' AS DATE), CAST(base.discharge_date AS DATE))
+        ON bench_group_mean_of_level.month = CAST(date_trunc('month', base.discharge_date) AS DATE)
         AND bench_group_mean_of_level.scheme = base.scheme
         AND bench_group_mean_of_level.org_level = org.org_level
         AND bench_group_mean_of_level.group_code = base.group_code

@@ -1,16 +1,24 @@
--- 1: parameters [5 2025-03-01 2025-04-01 OK 2025-03-01 2025-04-01 OK H1 5]
+-- 1: parameters [2025-03-01 2025-04-01 OK 5 2025-03-01 2025-04-01 OK H1 5]
 WITH
--- each group_code in each period, whoever asks
-bench_group_risk_of AS (
+-- the rows of everybody that make it
+bench_group_risk_case AS (
     SELECT
         base.scheme AS scheme,
         base.group_code AS group_code,
-        count(*) AS cases,
-        sum(CASE WHEN base.discharge_way = $1 THEN 1 ELSE 0 END) AS died
+        base.discharge_way AS discharge_way
     FROM fact_case_group AS base
-    WHERE base.discharge_date >= CAST($2 AS DATE) AND base.discharge_date < CAST($3 AS DATE)
+    WHERE base.discharge_date >= CAST($1 AS DATE) AND base.discharge_date < CAST($2 AS DATE)
         AND base.is_current
-        AND base.status = $4
+        AND base.status = $3
+),
+-- each group_code in each period, whoever asks
+bench_group_risk_of AS (
+    SELECT
+        scheme,
+        group_code,
+        count(*) AS cases,
+        sum(CASE WHEN discharge_way = $4 THEN 1 ELSE 0 END) AS died
+    FROM bench_group_risk_case
     GROUP BY 1, 2
     HAVING count(*) >= 15
 ),

@@ -1,29 +1,53 @@
--- 1: parameters [2025-01-01 2025-04-01 OK 5 2025-01-01 2025-04-01 OK 2025-01-01 2025-04-01 OK OK OK 5 OK]
+-- 1: parameters [2025-01-01 2025-04-01 OK 2025-01-01 2025-04-01 OK 5 2025-01-01 2025-04-01 OK OK OK 5 OK]
 WITH
--- each group_code in each period, whoever asks
-bench_group_mean AS (
+-- the rows of everybody that make it
+bench_group_mean_case AS (
     SELECT
+        CAST(date_trunc('month', base.discharge_date) AS DATE) AS month,
         base.scheme AS scheme,
         base.group_code AS group_code,
-        count(*) AS cases,
-        avg(CAST(base.total_fee AS DOUBLE)) AS cost,
-        avg(CAST(base.los_days AS DOUBLE)) AS los
+        base.total_fee AS total_fee,
+        base.los_days AS los_days,
+        cume_dist() OVER (PARTITION BY CAST(date_trunc('month', base.discharge_date) AS DATE), base.scheme, base.group_code ORDER BY base.total_fee) AS from_below,
+        cume_dist() OVER (PARTITION BY CAST(date_trunc('month', base.discharge_date) AS DATE), base.scheme, base.group_code ORDER BY base.total_fee DESC) AS from_above
     FROM fact_case_group AS base
     WHERE base.discharge_date >= CAST($1 AS DATE) AND base.discharge_date < CAST($2 AS DATE)
         AND base.status = $3
-    GROUP BY 1, 2
+        AND base.total_fee IS NOT NULL
+),
+-- each group_code in each period, whoever asks
+bench_group_mean AS (
+    SELECT
+        month,
+        scheme,
+        group_code,
+        count(*) AS cases,
+        avg(CAST(total_fee AS DOUBLE)) AS cost,
+        avg(CAST(los_days AS DOUBLE)) AS los
+    FROM bench_group_mean_case
+    WHERE from_below >= 0.025
+        AND from_above >= 0.025
+    GROUP BY 1, 2, 3
     HAVING count(*) >= 15
+),
+-- the rows of everybody that make it
+bench_group_risk_case AS (
+    SELECT
+        base.scheme AS scheme,
+        base.group_code AS group_code,
+        base.discharge_way AS discharge_way
+    FROM fact_case_group AS base
+    WHERE base.discharge_date >= CAST($4 AS DATE) AND base.discharge_date < CAST($5 AS DATE)
+        AND base.status = $6
 ),
 -- each group_code in each period, whoever asks
 bench_group_risk_of AS (
     SELECT
-        base.scheme AS scheme,
-        base.group_code AS group_code,
+        scheme,
+        group_code,
         count(*) AS cases,
-        sum(CASE WHEN base.discharge_way = $4 THEN 1 ELSE 0 END) AS died
-    FROM fact_case_group AS base
-    WHERE base.discharge_date >= CAST($5 AS DATE) AND base.discharge_date < CAST($6 AS DATE)
-        AND base.status = $7
+        sum(CASE WHEN discharge_way = $7 THEN 1 ELSE 0 END) AS died
+    FROM bench_group_risk_case
     GROUP BY 1, 2
     HAVING count(*) >= 15
 ),
@@ -68,7 +92,8 @@ counted AS (
         base.discharge_way AS discharge_way
     FROM fact_case_group AS base
     LEFT JOIN bench_group_mean
-        ON bench_group_mean.scheme = base.scheme
+        ON bench_group_mean.month = CAST(date_trunc('month', base.discharge_date) AS DATE)
+        AND bench_group_mean.scheme = base.scheme
         AND bench_group_mean.group_code = base.group_code
     LEFT JOIN bench_group_risk
         ON bench_group_risk.scheme = base.scheme
