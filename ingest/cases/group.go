@@ -63,7 +63,11 @@ func (d *deriver) put(ctx context.Context, t *schema.Table, month, batch, query 
 	if err != nil {
 		return 0, err
 	}
-	n, err := d.loader.CopyParquet(ctx, t, query, path, duckdb.CopyOptions{})
+	var n int64
+	err = d.loader.AsWritten(ctx, func() (err error) {
+		n, err = d.loader.CopyParquet(ctx, t, query, path, duckdb.CopyOptions{Level: 1})
+		return err
+	})
 	if err != nil {
 		return 0, sqlFault(err)
 	}
@@ -290,6 +294,7 @@ type results struct {
 	coded      drg.Coded
 	dx, op     []drg.Code        // of the month's words, asked when one comes for the first time
 	kinds      map[string]string // adjacent group → surgical, procedure, medical
+	keys       *array.StringBuilder
 	numbers    *array.Int32Builder
 	diagnoses  *array.Int32Builder
 	operations *array.Int32Builder
@@ -313,11 +318,16 @@ type outcome struct {
 	mdc, adrg, kind, group, name, severity, status, reason, weight, factor string
 }
 
+// texts are the columns of case_outcome.
+func (o *outcome) texts() [10]string {
+	return [10]string{o.mdc, o.adrg, o.kind, o.group, o.name, o.severity, o.status, o.reason, o.weight, o.factor}
+}
+
 func newResults(m *Method) *results {
 	number := func() *array.Int32Builder { return array.NewInt32Builder(memory.DefaultAllocator) }
 	r := &results{
 		method: m, outcomes: map[outcomeKey]int32{},
-		numbers: number(), diagnoses: number(), operations: number(), surgeons: array.NewStringBuilder(memory.DefaultAllocator),
+		keys: array.NewStringBuilder(memory.DefaultAllocator), numbers: number(), diagnoses: number(), operations: number(), surgeons: array.NewStringBuilder(memory.DefaultAllocator),
 	}
 	if m.DRG != nil {
 		r.worker = m.DRG.Worker()
@@ -368,6 +378,7 @@ func (r *results) group(it *item) {
 	if !ok {
 		n = r.note(key, build())
 	}
+	r.keys.Append(it.key.stay)
 	r.numbers.Append(n)
 	r.diagnoses.Append(it.diagnoses)
 	r.operations.Append(it.operations)
@@ -424,29 +435,36 @@ func asked(known *[]drg.Code, word int32, words *words, ask func(string) drg.Cod
 
 // hand makes the temp tables case_out, one row for each of case_in in the same order, and case_outcome.
 func (r *results) hand(ctx context.Context, l *duckdb.Loader) error {
-	columns := []arrow.Array{r.numbers.NewArray(), r.diagnoses.NewArray(), r.operations.NewArray(), r.surgeons.NewArray()}
+	columns := []arrow.Array{r.keys.NewArray(), r.numbers.NewArray(), r.diagnoses.NewArray(), r.operations.NewArray(), r.surgeons.NewArray()}
 	n := int64(columns[0].Len())
 	batch := array.NewRecordBatch(arrow.NewSchema([]arrow.Field{
-		{Name: "outcome", Type: arrow.PrimitiveTypes.Int32}, {Name: "diag_cnt", Type: arrow.PrimitiveTypes.Int32},
+		{Name: "key", Type: arrow.BinaryTypes.String}, {Name: "outcome", Type: arrow.PrimitiveTypes.Int32}, {Name: "diag_cnt", Type: arrow.PrimitiveTypes.Int32},
 		{Name: "proc_cnt", Type: arrow.PrimitiveTypes.Int32}, {Name: "surgeon", Type: arrow.BinaryTypes.String, Nullable: true},
 	}, nil), columns, n)
 	for _, c := range columns {
 		c.Release()
 	}
-	if err := handOver(ctx, l, "case_out", "outcome INTEGER, diag_cnt INTEGER, proc_cnt INTEGER, surgeon VARCHAR", batch); err != nil {
+	if err := handOver(ctx, l, "case_out", "key VARCHAR, outcome INTEGER, diag_cnt INTEGER, proc_cnt INTEGER, surgeon VARCHAR", batch); err != nil {
 		return err
 	}
 	names := []string{"mdc", "adrg", "adrg_kind", "group_code", "group_name", "severity", "status", "reason", "weight", "factor"}
 	fields := []arrow.Field{{Name: "outcome", Type: arrow.PrimitiveTypes.Int32}}
 	table := []string{"outcome INTEGER"}
-	for _, name := range names {
+	for i, name := range names {
 		fields = append(fields, arrow.Field{Name: name, Type: arrow.BinaryTypes.String, Nullable: true})
-		kind := "VARCHAR"
+		kind := ""
 		switch name {
 		case "weight":
 			kind = "DECIMAL(12, 4)"
 		case "factor":
 			kind = "DECIMAL(8, 4)"
+		default:
+			texts := map[string]bool{}
+			for j := range r.list {
+				texts[r.list[j].texts()[i]] = true
+			}
+			delete(texts, "")
+			kind = enumOf(slices.Sorted(maps.Keys(texts))...)
 		}
 		table = append(table, name+" "+kind)
 	}
@@ -454,7 +472,7 @@ func (r *results) hand(ctx context.Context, l *duckdb.Loader) error {
 	defer b.Release()
 	for i, o := range r.list {
 		b.Field(0).(*array.Int32Builder).Append(int32(i)) //nolint:forcetypeassert,gosec // made above
-		for j, v := range []string{o.mdc, o.adrg, o.kind, o.group, o.name, o.severity, o.status, o.reason, o.weight, o.factor} {
+		for j, v := range o.texts() {
 			s := b.Field(j + 1).(*array.StringBuilder) //nolint:forcetypeassert // made above
 			if v == "" {
 				s.AppendNull()
@@ -486,20 +504,22 @@ func handOver(ctx context.Context, l *duckdb.Loader, table, columns string, batc
 	return sqlFault(err)
 }
 
-// grouped is the SELECT that puts case_in and what a scheme made of it together.
+// grouped is the SELECT that puts case_in and what a scheme made of it together, row by row. A row whose key is another
+// is not given: whoever writes the rows counts them, so that two readings in different orders publish nothing.
 func (s *stays) grouped(r *results, current, more string) string {
 	m := r.method
 	official, officialWeight := "drg_code", "drg_weight"
+	agreesADRG := "CASE WHEN o.status = 'OK' THEN starts_with(drg_code, o.adrg) ELSE drg_code = o.group_code END"
 	if m.Kind == schemes.DIP {
-		official, officialWeight = "dip_code", "dip_score"
-	}
-	agreesADRG := "starts_with(" + official + ", o.adrg)"
-	if m.Kind == schemes.DIP {
-		agreesADRG = "NULL::BOOLEAN"
+		official, officialWeight, agreesADRG = "dip_code", "dip_score", "NULL::BOOLEAN"
 	}
 	weights := "NULL"
 	if m.PayHash != "" {
-		weights = quote(m.PayHash)
+		weights = same(m.PayHash)
+	}
+	order := ""
+	if s.mixed {
+		order = "\nORDER BY org_code, discharge_date, stay_id"
 	}
 	return fmt.Sprintf(`SELECT stay_id, %s AS scheme, %s AS scheme_hash, %s AS is_current, %s AS scheme_kind, org_code, discharge_dept,
     coalesce(c.surgeon, attending_id) AS doctor_id, person_key, discharge_date, discharge_time,
@@ -508,13 +528,28 @@ func (s *stays) grouped(r *results, current, more string) string {
     o.weight, o.factor AS aux_factor, %s AS weights_hash, %s AS official_code, %s AS official_weight,
     %s = o.group_code AS agrees, %s AS agrees_adrg%s
 FROM case_in i POSITIONAL JOIN case_out c JOIN case_outcome o ON o.outcome = c.outcome
-ORDER BY org_code, discharge_date, stay_id`,
-		quote(m.Scheme), quote(m.Hash), current, quote(strings.ToUpper(m.Kind)), weights, official, officialWeight, official, agreesADRG, more)
+WHERE i.stay_id = c.key%s`,
+		same(m.Scheme), same(m.Hash), current, same(strings.ToUpper(m.Kind)), weights, official, officialWeight, official, agreesADRG, more, order)
 }
 
 // lineage is the columns that every row of the lake carries, for a derived table.
 func lineage(t *schema.Table, batch string, now time.Time) string {
-	return fmt.Sprintf(", %s AS _batch_id, org_code AS _src_org, '' AS _src_file, 0 AS _src_row, TIMESTAMP %s AS _ingested_at, 'I' AS _op, "+
+	return fmt.Sprintf(", %s AS _batch_id, org_code AS _src_org, %s AS _src_file, 0 AS _src_row, TIMESTAMP %s AS _ingested_at, %s AS _op, "+
 		"lpad(lower(to_hex(hash(stay_id, %s))), 16, '0') AS _row_hash, %s AS _contract_ver",
-		quote(batch), quote(now.Format(time.DateTime)), quote(t.Name), quote(t.Version))
+		same(batch), same(""), quote(now.Format(time.DateTime)), same("I"), quote(t.Name), same(t.Version))
+}
+
+// same is a text that all rows have: as an ENUM it is written without being looked up once a row.
+func same(text string) string { return quote(text) + "::" + enumOf(text) }
+
+// enumOf is the type of a column that has only these texts or none.
+func enumOf(texts ...string) string {
+	if len(texts) == 0 {
+		return "VARCHAR"
+	}
+	quoted := make([]string, len(texts))
+	for i, t := range texts {
+		quoted[i] = quote(t)
+	}
+	return "ENUM(" + strings.Join(quoted, ", ") + ")"
 }

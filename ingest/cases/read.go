@@ -42,6 +42,7 @@ type reader struct {
 	offsite     map[string]string
 	now         time.Time // written as _ingested_at
 	publication int64     // in the delivery ids of what is written
+	levels      orgLevels // read when they are first asked for
 }
 
 // table is what stands for a table in a FROM, confined to a month where one is given; without files it is an empty
@@ -87,12 +88,14 @@ func (r *reader) months(ctx context.Context, table string) ([]string, error) {
 	return out, nil
 }
 
-// gather makes the temp table case_in, the stays of a month, and reads the codes of each of its rows. The principal
-// diagnosis and operation are those of the stay; pathology, external causes and the diagnosis on admission do not take
-// part in grouping (docs/grouping.md). 
+// gather makes the view case_in, the stays of a month, and reads the codes of each of its rows. The principal diagnosis
+// and operation are those of the stay; pathology, external causes and the diagnosis on admission do not take part in
+// grouping (docs/grouping.md). Whose a code is, organisation and stay say together: the number of a stay alone would let
+// one hospital's delivery reach into the cases of another.
 //
 // Codes come as rows, not as lists of a stay: to make a million lists costs DuckDB more than everything that the grouper
-// does with them.
+// does with them. Nor are the stays copied: case_in is read once to be grouped and once to be written, in the same order,
+// as one thread reads files (grouped has the proof of it).
 func (r *reader) gather(ctx context.Context, month string, which only) (*stays, error) {
 	from := map[string]string{}
 	for _, name := range []string{stayTable, diagTable, procTable} {
@@ -101,30 +104,24 @@ func (r *reader) gather(ctx context.Context, month string, which only) (*stays, 
 			return nil, err
 		}
 	}
-	orgs, err := r.table(ctx, orgTable, "")
-	if err != nil {
+	if err := r.readLevels(ctx); err != nil {
 		return nil, err
 	}
-	first, err := time.Parse("2006-01", month)
-	if err != nil {
-		return nil, fault.New(fault.Internal, "month %q: %w", month, err)
-	}
-	where := which.stays()
-	err = r.exec(ctx, fmt.Sprintf(`CREATE OR REPLACE TEMP TABLE case_in AS
-WITH stay AS (SELECT * FROM %s WHERE %s),
-org AS (
-    SELECT org_code, arg_max(org_level, valid_from) AS org_level FROM %s
-    WHERE valid_from < DATE '%s' AND (valid_to IS NULL OR valid_to > DATE '%s') GROUP BY org_code
-)
-SELECT stay.stay_id, stay.org_code, discharge_dept, attending_id, person_key, discharge_date, discharge_time, discharge_way, is_death, sex_code,
+	for _, query := range []string{
+		fmt.Sprintf(`CREATE OR REPLACE TEMP VIEW case_in AS
+SELECT stay_id, org_code, discharge_dept, attending_id, person_key, discharge_date, discharge_time, discharge_way, is_death, sex_code,
     age_years, age_days, birth_weight_g, insutype, insu_region_code, region_residence, primary_diag_code, primary_diag_cond, main_proc_code,
-    is_day_surgery, los_days, total_fee, drug_fee, material_fee, drg_code, drg_weight, dip_code, dip_score, org.org_level
-FROM stay LEFT JOIN org ON org.org_code = stay.org_code`,
-		from[stayTable], where, orgs, first.AddDate(0, 1, 0).Format(time.DateOnly), first.Format(time.DateOnly)))
-	if err != nil {
-		return nil, err
+    is_day_surgery, los_days, total_fee, drug_fee, material_fee, drg_code, drg_weight, dip_code, dip_score
+FROM %s WHERE %s`, from[stayTable], which.stays()),
+		// The organisation is joined by a hash, which is made once for a run of equal codes: organisations are few and come
+		// from a register, stays are many and their numbers are the hospitals' own.
+		"CREATE OR REPLACE TEMP TABLE case_key AS SELECT stay_id, hash(org_code) AS org FROM case_in",
+	} {
+		if err := r.exec(ctx, query); err != nil {
+			return nil, err
+		}
 	}
-	n, err := r.counts(ctx, "SELECT 'stays', count(*) FROM case_in")
+	n, err := r.counts(ctx, "SELECT 'stays', count(*) FROM case_key")
 	if err != nil {
 		return nil, err
 	}
@@ -162,12 +159,13 @@ func (o only) children() string {
 	return "c.org_code = " + quote(o.org) + " AND c.stay_id = " + quote(o.stay)
 }
 
-// stays are the cases of a month: the temp table case_in and the codes of its rows.
+// stays are the cases of a month: the view case_in and the codes of its rows.
 type stays struct {
 	reader *reader
 	rows   int
 	words  words
 	dx, px lists
+	mixed  bool // the rows do not come in the order of fact_case_group
 }
 
 // words numbers the texts of a month, which repeats few of them. Number 0 is the empty text.
@@ -195,8 +193,9 @@ type listed struct{ row, seq, code, more int32 }
 
 // lists are the codes of all rows, those of row i at from[i] to from[i+1].
 type lists struct {
-	from  []int32
-	codes []listed
+	from   []int32
+	codes  []listed
+	astray int64 // codes in the month's files that belong to no stay of the month
 }
 
 func (l *lists) of(row int) []listed { return l.codes[l.from[row]:l.from[row+1]] }
@@ -206,11 +205,15 @@ func (l *lists) of(row int) []listed { return l.codes[l.from[row]:l.from[row+1]]
 func (s *stays) lists(ctx context.Context, code, more, table, where string) (out lists, err error) {
 	var all []listed
 	out.from = make([]int32, s.rows+1)
-	err = s.reader.loader.Scan(ctx, fmt.Sprintf("SELECT i.rowid, coalesce(c.seq, 2147483647), c.%s, c.%s FROM %s c JOIN case_in i ON i.stay_id = c.stay_id WHERE %s", code, more, table, where),
+	err = s.reader.loader.Scan(ctx, fmt.Sprintf("SELECT k.rowid, coalesce(c.seq, 2147483647), c.%s, c.%s FROM %s c LEFT JOIN case_key k ON k.stay_id = c.stay_id AND k.org = hash(c.org_code) WHERE %s", code, more, table, where),
 		func(b arrow.RecordBatch) error {
 			row, seq := b.Column(0).(*array.Int64), b.Column(1).(*array.Int32)       //nolint:forcetypeassert // as selected
 			codes, mores := b.Column(2).(*array.String), b.Column(3).(*array.String) //nolint:forcetypeassert // as selected
 			for i := range int(b.NumRows()) {
+				if row.IsNull(i) {
+					out.astray++
+					continue
+				}
 				l := listed{row: int32(row.Value(i)), seq: seq.Value(i), code: s.words.of(text(codes, i)), more: s.words.of(text(mores, i))} //nolint:gosec // a month's stays
 				out.from[l.row+1]++
 				all = append(all, l)
@@ -251,6 +254,7 @@ func (s *stays) after(a, b *listed) bool {
 
 // item is one case on its way to the groupers. Its texts are valid until the next one.
 type item struct {
+	key        key
 	row        int
 	drg        drg.Case
 	dip        dip.Case
@@ -266,30 +270,54 @@ type item struct {
 // each calls do for every row of case_in, in the order of the rows.
 func (s *stays) each(ctx context.Context, do func(*item) error) error {
 	it := item{drg: drg.NewCase(), dip: dip.NewCase(), words: &s.words}
-	row := 0
-	return s.reader.loader.Scan(ctx, `SELECT rowid, sex_code, age_years, age_days, birth_weight_g, los_days, TRY_CAST(discharge_way AS INTEGER), discharge_dept, is_day_surgery,
-    CAST(total_fee * 100 AS BIGINT), org_level, insutype, primary_diag_code, primary_diag_cond, main_proc_code FROM case_in`,
+	var before key
+	err := s.reader.loader.Scan(ctx, `SELECT org_code, discharge_date, stay_id, sex_code, age_years, age_days, birth_weight_g, los_days, TRY_CAST(discharge_way AS INTEGER), discharge_dept,
+    is_day_surgery, CAST(total_fee * 100 AS BIGINT), insutype, primary_diag_code, primary_diag_cond, main_proc_code FROM case_in`,
 		func(b arrow.RecordBatch) error {
 			c, err := columnsOf(b)
 			if err != nil {
 				return err
 			}
 			for i := range int(b.NumRows()) {
-				if c.row.Value(i) != int64(row) {
-					return fault.New(fault.Internal, "cases: row %d came as row %d", c.row.Value(i), row)
+				if it.row >= s.rows {
+					return fault.New(fault.Internal, "cases: more rows came than there are stays: %d", s.rows)
 				}
-				it.row = row
+				it.key = key{c.org.Value(i), c.date.Value(i), c.stay.Value(i)}
+				s.mixed = s.mixed || before.after(&it.key)
+				before = it.key
 				c.fill(i, &it)
 				s.codes(&it, text(c.principal, i), text(c.condition, i), text(c.operation, i))
-				it.level = translated(s.reader.level, text(c.level, i))
+				it.level = translated(s.reader.level, s.reader.levels.on(it.key.org, it.key.date))
 				it.insurance = translated(s.reader.insure, text(c.insurance, i))
 				if err := do(&it); err != nil {
 					return err
 				}
-				row++
+				it.row++
 			}
+			before = key{strings.Clone(before.org), before.date, strings.Clone(before.stay)}
 			return nil
 		})
+	if err == nil && it.row != s.rows {
+		err = fault.New(fault.Internal, "cases: %d rows came of %d stays", it.row, s.rows)
+	}
+	return err
+}
+
+// key is what fact_case_group is sorted by within a scheme.
+type key struct {
+	org  string
+	date arrow.Date32
+	stay string
+}
+
+func (k *key) after(o *key) bool {
+	if c := strings.Compare(k.org, o.org); c != 0 {
+		return c > 0
+	}
+	if k.date != o.date {
+		return k.date > o.date
+	}
+	return k.stay > o.stay
 }
 
 func translated(words map[string]string, code string) string {
@@ -347,10 +375,11 @@ func (w *words) texts(to []string, numbers []int32) []string {
 
 // caseColumns are the arrays of one batch.
 type caseColumns struct {
-	row, fee                                                     *array.Int64
-	ageYears, ageDays, weight, los, way                          *array.Int32
-	sex, dept, level, insurance, principal, condition, operation *array.String
-	day                                                          *array.Boolean
+	fee                                                              *array.Int64
+	ageYears, ageDays, weight, los, way                              *array.Int32
+	org, stay, sex, dept, insurance, principal, condition, operation *array.String
+	date                                                             *array.Date32
+	day                                                              *array.Boolean
 }
 
 func columnsOf(b arrow.RecordBatch) (c caseColumns, err error) {
@@ -361,10 +390,10 @@ func columnsOf(b arrow.RecordBatch) (c caseColumns, err error) {
 		}
 	}()
 	return caseColumns{
-		row: b.Column(0).(*array.Int64), sex: b.Column(1).(*array.String), ageYears: b.Column(2).(*array.Int32), ageDays: b.Column(3).(*array.Int32), //nolint:forcetypeassert // recovered
-		weight: b.Column(4).(*array.Int32), los: b.Column(5).(*array.Int32), way: b.Column(6).(*array.Int32), dept: b.Column(7).(*array.String), //nolint:forcetypeassert // recovered
-		day: b.Column(8).(*array.Boolean), fee: b.Column(9).(*array.Int64), level: b.Column(10).(*array.String), insurance: b.Column(11).(*array.String), //nolint:forcetypeassert // recovered
-		principal: b.Column(12).(*array.String), condition: b.Column(13).(*array.String), operation: b.Column(14).(*array.String), //nolint:forcetypeassert // recovered
+		org: b.Column(0).(*array.String), date: b.Column(1).(*array.Date32), stay: b.Column(2).(*array.String), sex: b.Column(3).(*array.String), //nolint:forcetypeassert // recovered
+		ageYears: b.Column(4).(*array.Int32), ageDays: b.Column(5).(*array.Int32), weight: b.Column(6).(*array.Int32), los: b.Column(7).(*array.Int32), //nolint:forcetypeassert // recovered
+		way: b.Column(8).(*array.Int32), dept: b.Column(9).(*array.String), day: b.Column(10).(*array.Boolean), fee: b.Column(11).(*array.Int64), //nolint:forcetypeassert // recovered
+		insurance: b.Column(12).(*array.String), principal: b.Column(13).(*array.String), condition: b.Column(14).(*array.String), operation: b.Column(15).(*array.String), //nolint:forcetypeassert // recovered
 	}, nil
 }
 

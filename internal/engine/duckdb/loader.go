@@ -86,6 +86,16 @@ func (l *Loader) Wide(ctx context.Context, run func() error) error {
 	return err
 }
 
+// AsWritten runs a statement whose joins stand as they are written, the smaller side on the right. What DuckDB cannot count
+// before, as rows that stand side by side by their places, it takes for few, and copies all of it to look up each of a
+// hundred.
+func (l *Loader) AsWritten(ctx context.Context, run func() error) error {
+	if err := l.optimizers(unwanted + ",join_order,build_side_probe_side"); err != nil {
+		return err
+	}
+	return errors.Join(run(), l.optimizers(unwanted))
+}
+
 // Conn is the loader's connection: temp tables, views and functions live on it.
 func (l *Loader) Conn() *sql.Conn { return l.se.conn }
 
