@@ -383,11 +383,3 @@ func columnsOf(tables map[string]*schema.Table, work *Workdays) expr.Resolver {
 		return c.Type, true
 	}
 }
-
-func bothSides(on string) (this, that string) {
-	this, that, ok := strings.Cut(on, "=")
-	if !ok {
-		return on, on
-	}
-	return strings.TrimSpace(this), strings.TrimSpace(that)
-}

@@ -109,8 +109,9 @@ func (w *writer) lookUp(x *exists) {
 		e := m.Exists[alias]
 		other, when, across = e.Table, e.when, e.LooksAcross != ""
 		table, _ = w.plan.catalog.set.Table(e.Table)
-		this, that := bothSides(e.On)
-		on = []string{w.col(alias, that) + " = " + w.col("base", this)}
+		for _, o := range pairsOf(e.On) {
+			on = append(on, w.col(alias, o.that)+" = "+w.col("base", o.this))
+		}
 	}
 	if when != nil {
 		on = append(on, w.condition(when, m, func(c *expr.Column) string {

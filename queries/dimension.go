@@ -208,10 +208,9 @@ func dimKeys(t *schema.Table) []string {
 
 // joinPairs spells a join on "this = that"; the rest of a composed key joins by equal names.
 func joinPairs(t, dim *schema.Table, on string) []onPair {
-	this, that := bothSides(on)
-	pairs := []onPair{{this, that}}
+	pairs := pairsOf(on)
 	for _, k := range dimKeys(dim) {
-		if k == that {
+		if slices.ContainsFunc(pairs, func(o onPair) bool { return o.that == k }) {
 			continue
 		}
 		if _, ok := t.Column(k); ok {

@@ -27,7 +27,7 @@ func (p *Plan) link(s *scan) error {
 			}
 			pairs := joinPairs(s.table, t, m.Join[alias].On)
 			if t.Kind != schema.Dim {
-				pairs = pairs[:1]
+				pairs = pairsOf(m.Join[alias].On)
 			}
 			s.join(t, pairs, alias)
 		}
@@ -113,10 +113,8 @@ func (s *scan) aliasOf(m *Measure, alias string) *joined {
 	}
 	j := m.Join[alias]
 	for _, have := range s.joins {
-		if have.table.Name == j.Table && len(have.on) > 0 {
-			if this, that := j.sides(); have.on[0] == (onPair{this, that}) {
-				return have
-			}
+		if on := pairsOf(j.On); have.table.Name == j.Table && len(have.on) >= len(on) && slices.Equal(have.on[:len(on)], on) {
+			return have
 		}
 	}
 	return &joined{}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/sanyi-lake/sanyi/schema"
 	"github.com/sanyi-lake/sanyi/schema/expr"
@@ -61,13 +62,13 @@ type Measure struct {
 // Join names another table. A dimension with versions is joined in the version that held at the measure's time.
 type Join struct {
 	Table string `yaml:"table"` // the alias where empty
-	On    string `yaml:"on"`    // column of both tables, or "this = that"
+	On    string `yaml:"on"`    // columns of both tables, comma-separated, each a name of both or "this = that"
 }
 
 // Exists asks for a row of another table.
 type Exists struct {
 	Table       string `yaml:"table"`
-	On          string `yaml:"on"`           // column of both tables, or "this = that"
+	On          string `yaml:"on"`           // as of a join
 	When        string `yaml:"when"`         // further condition; the other row's columns carry the alias
 	WindowDays  int    `yaml:"window_days"`  // how long it takes until the answer stands, where the other row comes later
 	LooksAcross string `yaml:"looks_across"` // "person": the look-up sees rows outside the Scope
@@ -301,12 +302,13 @@ func (m *Measure) resolver(set *schema.Set) (expr.Resolver, error) {
 		if !ok {
 			return nil, fmt.Errorf("join %s: no table %s", alias, j.Table)
 		}
-		this, that := j.sides()
-		if _, ok := m.table.Column(this); !ok {
-			return nil, fmt.Errorf("join %s: %s has no column %s", alias, m.From, this)
-		}
-		if _, ok := t.Column(that); !ok {
-			return nil, fmt.Errorf("join %s: %s has no column %s", alias, t.Name, that)
+		for _, o := range pairsOf(j.On) {
+			if _, ok := m.table.Column(o.this); !ok {
+				return nil, fmt.Errorf("join %s: %s has no column %s", alias, m.From, o.this)
+			}
+			if _, ok := t.Column(o.that); !ok {
+				return nil, fmt.Errorf("join %s: %s has no column %s", alias, t.Name, o.that)
+			}
 		}
 		tables[alias] = t
 	}
@@ -330,4 +332,15 @@ func (m *Measure) resolver(set *schema.Set) (expr.Resolver, error) {
 	}, nil
 }
 
-func (j *Join) sides() (this, that string) { return bothSides(j.On) }
+// pairsOf reads by which columns two tables are joined: "org_code, stay_id", each a column of both or "this = that".
+func pairsOf(on string) []onPair {
+	var out []onPair
+	for part := range strings.SplitSeq(on, ",") {
+		this, that, ok := strings.Cut(part, "=")
+		if !ok {
+			that = this
+		}
+		out = append(out, onPair{strings.TrimSpace(this), strings.TrimSpace(that)})
+	}
+	return out
+}

@@ -9,7 +9,7 @@ again_dg_back AS (
     FROM fact_case_group AS base
     JOIN fact_inp_stay AS again
         ON again.person_key = base.person_key
-        AND again.stay_id <> base.stay_id AND again.admit_time > base.discharge_time AND date_diff('day', CAST(base.discharge_time AS DATE), CAST(again.admit_time AS DATE)) BETWEEN 0 AND 31
+        AND (again.stay_id <> base.stay_id OR again.org_code <> base.org_code) AND again.admit_time > base.discharge_time AND date_diff('day', CAST(base.discharge_time AS DATE), CAST(again.admit_time AS DATE)) BETWEEN 0 AND 31
         AND again.discharge_date < CAST($1 AS DATE)
     WHERE base.discharge_date >= CAST($2 AS DATE)
         AND base.discharge_date < CAST($3 AS DATE)
@@ -24,7 +24,8 @@ counted AS (
         again_dg_back.stay_id IS NOT NULL AS again_dg_back
     FROM fact_case_group AS base
     LEFT JOIN fact_inp_stay AS stay
-        ON stay.stay_id = base.stay_id
+        ON stay.org_code = base.org_code
+        AND stay.stay_id = base.stay_id
     LEFT JOIN again_dg_back
         ON again_dg_back.stay_id = base.stay_id
         AND again_dg_back.scheme = base.scheme
