@@ -3,6 +3,7 @@ package schemes
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -90,6 +91,7 @@ func (s *Scheme) resolve() error {
 	}
 	s.resolveLists(&bad, mdcs, adrgs)
 	s.oneTable(&bad)
+	s.noBlanks(&bad)
 	for _, m := range mdcs {
 		slices.SortStableFunc(m.ADRGs, func(a, b *ADRG) int { return cmpFloat(a.Order, b.Order) })
 		s.drg.mdcs = append(s.drg.mdcs, m)
@@ -166,7 +168,7 @@ func (s *Scheme) resolveADRGs(bad *faults, mdcs map[string]*MDC) map[string]*ADR
 
 func (s *Scheme) resolveGroups(bad *faults, adrgs map[string]*ADRG) {
 	t := s.Tables["drg.csv"]
-	order, adrg, id, name, cond := t.Column("eval_order"), t.Column("adrg"), t.Column("drg"), t.Column("name"), t.Column("condition")
+	order, mdc, adrg, id, name, cond := t.Column("eval_order"), t.Column("mdc"), t.Column("adrg"), t.Column("drg"), t.Column("name"), t.Column("condition")
 	seen := make(map[string]string, t.Len())
 	for i := range t.Len() {
 		row := t.Row(i)
@@ -180,6 +182,8 @@ func (s *Scheme) resolveGroups(bad *faults, adrgs map[string]*ADRG) {
 			bad.add(g.Pos, "drg %s was already given at %s", g.ID, seen[g.ID])
 		case adrgs[g.ADRG] == nil:
 			bad.add(g.Pos, "drg %s stands in adrg %q, which adrg.csv does not have", g.ID, g.ADRG)
+		case row[mdc] != "" && row[mdc] != adrgs[g.ADRG].MDC:
+			bad.add(g.Pos, "drg %s stands in mdc %s here, and its adrg %s in %s at %s", g.ID, row[mdc], g.ADRG, adrgs[g.ADRG].MDC, adrgs[g.ADRG].Pos)
 		default:
 			adrgs[g.ADRG].DRGs = append(adrgs[g.ADRG].DRGs, g)
 		}
@@ -189,7 +193,7 @@ func (s *Scheme) resolveGroups(bad *faults, adrgs map[string]*ADRG) {
 
 func number(bad *faults, pos, column, text string) float64 {
 	v, err := strconv.ParseFloat(text, 64)
-	if err != nil {
+	if err != nil || math.IsNaN(v) {
 		bad.add(pos, "%s is a number, found %q", column, text)
 	}
 	return v
@@ -313,12 +317,33 @@ func (s *Scheme) oneTable(bad *faults) {
 				bad.add(t.Pos(i), "excl_table is empty")
 			}
 			if first, ok := seen[row[code]]; ok {
-				if t.Row(int(first))[table] != row[table] {
+				if t.Row(int(first))[table] == row[table] {
+					if name == "cce.csv" { // harmless to grouping, and a sign that two versions were pasted together
+						bad.add(t.Pos(i), "%s was already given its exclusion table at %s: take one of the rows out", row[code], t.Pos(int(first)))
+					}
+				} else {
 					bad.add(t.Pos(i), "%s is in exclusion table %s here and in %s at %s", row[code], row[table], t.Row(int(first))[table], t.Pos(int(first)))
 				}
 				continue
 			}
 			seen[row[code]] = int32(i) //nolint:gosec // bounded by the size of the file
+		}
+	}
+}
+
+// noBlanks refuses rows that stand in a list and name no code.
+func (s *Scheme) noBlanks(bad *faults) {
+	for _, f := range drgFiles {
+		code := f.key[len(f.key)-1]
+		t := s.Tables[f.name]
+		if f.optional || !codeColumns[code] || t.Len() == 0 {
+			continue
+		}
+		at := t.Column(code)
+		for i := range t.Len() {
+			if t.Row(i)[at] == "" {
+				bad.add(t.Pos(i), "%s is empty", code)
+			}
 		}
 	}
 }

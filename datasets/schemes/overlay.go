@@ -28,6 +28,7 @@ func (s *Scheme) lay(o Layer) error {
 		if over.Columns[0] != "op" {
 			return fault.New(fault.Invalid, "%s:1: the first column of an overlay is op (+ adds a row, - takes one away)", over.File)
 		}
+		over.normalCodes(true)
 		if err := s.layTable(f, over); err != nil {
 			return err
 		}

@@ -174,8 +174,10 @@ func kindOf(fsys fs.FS, name string) (string, error) {
 		return DIP, nil
 	case has("mdc.csv") && has("adrg.csv"):
 		return DRG, nil
-	case has("adrg.csv") && has("drg.csv"):
+	case has("adrg.csv") && has("drg.csv") && !has("adrg_dx.csv") && !has("adrg_op.csv"):
 		return Catalog, nil
+	case has("adrg.csv") || has("mdc.csv"): // one of the two was forgotten: reading says which
+		return DRG, nil
 	}
 	return "", fault.New(fault.NotFound, "%s: not a scheme package: neither adrg.csv and mdc.csv (DRG) nor catalog.csv (DIP) is here (see docs/schemes.md)", name)
 }
@@ -197,6 +199,9 @@ func (s *Scheme) readTables(fsys fs.FS, name string) error {
 		if optional && !ok {
 			continue
 		}
+		if !ok {
+			return fault.New(fault.NotFound, "%s/%s: the table is missing: a %s package has %s (see docs/schemes.md)", name, file, strings.ToUpper(s.Kind), strings.Join(requiredFiles(s.Kind), " "))
+		}
 		t, err := readTable(fsys, name, file)
 		if err != nil {
 			return err
@@ -204,6 +209,7 @@ func (s *Scheme) readTables(fsys fs.FS, name string) error {
 		if err := f.check(t, required); err != nil {
 			return err
 		}
+		t.normalCodes(false)
 		if want := s.Manifest.SHA256[file]; want != "" && !strings.EqualFold(want, t.SHA256) {
 			return fault.New(fault.Invalid, "%s: its sha256 is %s, %s names another: the file was changed after the manifest was written", t.File, t.SHA256, manifestFile)
 		}
@@ -211,6 +217,17 @@ func (s *Scheme) readTables(fsys fs.FS, name string) error {
 		s.Files[f.name] = t.SHA256
 	}
 	return nil
+}
+
+// requiredFiles are the tables that a package of the kind cannot do without.
+func requiredFiles(kind string) []string {
+	var names []string
+	for _, f := range filesOf(kind) {
+		if !f.optional {
+			names = append(names, f.name)
+		}
+	}
+	return names
 }
 
 // in finds the file under one of its names.

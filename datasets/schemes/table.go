@@ -11,6 +11,11 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/simplifiedchinese"
+	"golang.org/x/text/encoding/unicode"
 
 	"github.com/sanyi-lake/sanyi/internal/fault"
 )
@@ -60,6 +65,15 @@ func readTable(fsys fs.FS, folder, name string, required ...string) (*Table, err
 	if folder != "" {
 		where = folder + "/" + name
 	}
+	data, err := readBytes(fsys, where, name)
+	if err != nil {
+		return nil, err
+	}
+	return parseTable(where, data, required...)
+}
+
+// readBytes reads one file of a package; where is what errors call it.
+func readBytes(fsys fs.FS, where, name string) ([]byte, error) {
 	f, err := fsys.Open(name)
 	if err != nil {
 		return nil, fault.New(fault.NotFound, "%s: %w", where, plainCause(err))
@@ -72,7 +86,7 @@ func readTable(fsys fs.FS, folder, name string, required ...string) (*Table, err
 	if len(data) > maxTableBytes {
 		return nil, fault.New(fault.TooLarge, "%s: more than %d MB", where, maxTableBytes>>20)
 	}
-	return parseTable(where, data, required...)
+	return data, nil
 }
 
 // plainCause drops the path that fs errors repeat.
@@ -86,8 +100,10 @@ func plainCause(err error) error {
 func parseTable(where string, data []byte, required ...string) (*Table, error) {
 	sum := sha256.Sum256(data)
 	t := &Table{File: where, SHA256: hex.EncodeToString(sum[:])}
-	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
-	var err error
+	data, err := utf8Of(data)
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "%s: %w", where, err)
+	}
 	if bytes.IndexByte(data, '"') >= 0 {
 		err = t.quoted(data)
 	} else {
@@ -127,14 +143,12 @@ func (t *Table) plain(text string) error {
 		row, rest, _ := strings.Cut(text, "\n")
 		text = rest
 		row = strings.TrimSuffix(row, "\r")
-		if t.Columns == nil {
-			for c := range strings.SplitSeq(row, ",") {
-				t.Columns = append(t.Columns, strings.TrimSpace(c))
-			}
-			t.cells = make([]string, 0, cap(t.lines)*len(t.Columns))
+		if strings.Trim(row, ", \t") == "" { // what a spreadsheet leaves behind where rows were cleared
 			continue
 		}
-		if row == "" {
+		if t.Columns == nil {
+			t.header(strings.Split(row, ","))
+			t.cells = make([]string, 0, cap(t.lines)*len(t.Columns))
 			continue
 		}
 		n := 0
@@ -161,16 +175,17 @@ func (t *Table) quoted(data []byte) error {
 			return nil
 		}
 		if pe, ok := errors.AsType[*csv.ParseError](err); ok {
-			return fault.New(fault.Invalid, "%s:%d: %w", t.File, pe.Line, pe.Err)
+			return fault.New(fault.Invalid, "%s:%d: %w", t.File, pe.StartLine, pe.Err)
 		}
 		if err != nil {
 			return fault.New(fault.Invalid, "%s: %w", t.File, err)
 		}
 		line, _ := r.FieldPos(0)
+		if strings.TrimSpace(strings.Join(row, "")) == "" {
+			continue
+		}
 		if t.Columns == nil {
-			for _, c := range row {
-				t.Columns = append(t.Columns, strings.TrimSpace(c))
-			}
+			t.header(row)
 			continue
 		}
 		if len(row) != len(t.Columns) {
@@ -181,4 +196,30 @@ func (t *Table) quoted(data []byte) error {
 		}
 		t.lines = append(t.lines, int32(line)) //nolint:gosec // a file of 64 MB has fewer lines
 	}
+}
+
+// header takes the names of the columns, in small letters: a workbook made by people has them as they please.
+func (t *Table) header(cells []string) {
+	for _, c := range cells {
+		t.Columns = append(t.Columns, strings.ToLower(strings.TrimSpace(c)))
+	}
+}
+
+// utf8Of reads what spreadsheets save: UTF-8 with or without a mark, UTF-16 with one, and GB18030. A text in none of
+// them is refused: a name of a body region or of a kind must not be guessed.
+func utf8Of(data []byte) ([]byte, error) {
+	var dec *encoding.Decoder
+	switch {
+	case bytes.HasPrefix(data, []byte("\xff\xfe")), bytes.HasPrefix(data, []byte("\xfe\xff")):
+		dec = unicode.UTF16(unicode.LittleEndian, unicode.UseBOM).NewDecoder()
+	case utf8.Valid(data):
+		return bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")), nil
+	default:
+		dec = simplifiedchinese.GB18030.NewDecoder()
+	}
+	text, err := dec.Bytes(data)
+	if err != nil || bytes.ContainsRune(text, utf8.RuneError) {
+		return nil, errors.New("the text is neither UTF-8 nor GB18030: save it as UTF-8")
+	}
+	return text, nil
 }
