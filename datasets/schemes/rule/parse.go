@@ -128,7 +128,7 @@ func (p *parser) expect(tok string) error {
 }
 
 func (p *parser) atom() (Expr, error) {
-	word := p.tok
+	word := strings.ToUpper(p.tok) // people write words as they please
 	if word == "CLS" {
 		p.next()
 		return p.class()
@@ -192,11 +192,11 @@ func (p *parser) codes(where Position) (Expr, error) {
 		list.No = p.tok
 	case p.is("*"):
 		list.Present = true
-	case p.tok == "mdc" && where.Diagnosis():
+	case strings.EqualFold(p.tok, "mdc") && where.Diagnosis():
 		list.MDC = true
-	case p.tok == "valid" && !where.Diagnosis():
+	case strings.EqualFold(p.tok, "valid") && !where.Diagnosis():
 		list.Valid = true
-	case p.kind == 'w' && p.tok != "mdc" && p.tok != "valid":
+	case p.kind == 'w' && !strings.EqualFold(p.tok, "mdc") && !strings.EqualFold(p.tok, "valid"):
 		adrg, no, found := strings.Cut(p.tok, ".")
 		switch {
 		case found && no != "":
@@ -219,7 +219,7 @@ func (p *parser) number(of Quantity) (Expr, error) {
 		return nil, p.fault("want a comparison")
 	}
 	p.next()
-	if op == "IN" {
+	if strings.EqualFold(op, "IN") {
 		return p.in(of)
 	}
 	n := Number{Of: of, Lo: math.Inf(-1), Hi: math.Inf(1)}
@@ -247,9 +247,12 @@ func (p *parser) number(of Quantity) (Expr, error) {
 	return n, nil
 }
 
-// in reads IN (2,5) and the closed interval IN 3..7.
+// in reads IN (2,5), also written IN {2,5}, and the closed interval IN 3..7.
 func (p *parser) in(of Quantity) (Expr, error) {
-	if !p.is("(") {
+	end := ")"
+	if p.is("{") {
+		end = "}"
+	} else if !p.is("(") {
 		from, to, found := strings.Cut(p.tok, "..")
 		lo, err1 := strconv.ParseFloat(from, 64)
 		hi, err2 := strconv.ParseFloat(to, 64)
@@ -269,7 +272,7 @@ func (p *parser) in(of Quantity) (Expr, error) {
 		}
 		one.Values = append(one.Values, v)
 		if !p.is(",") {
-			return one, p.expect(")")
+			return one, p.expect(end)
 		}
 		p.next()
 	}
@@ -288,13 +291,17 @@ func (p *parser) value() (float64, error) {
 }
 
 func (p *parser) dept() (Expr, error) {
-	in := p.tok == "IN"
+	in := strings.EqualFold(p.tok, "IN") && p.kind != 's'
 	if !in && p.tok != "=" && p.tok != "==" {
 		return nil, p.fault("want = or IN after DEPT")
 	}
 	p.next()
 	var d Dept
-	if in {
+	end := ")"
+	if in && p.is("{") {
+		end = "}"
+		p.next()
+	} else if in {
 		if err := p.expect("("); err != nil {
 			return nil, err
 		}
@@ -309,7 +316,7 @@ func (p *parser) dept() (Expr, error) {
 			return d, p.err
 		}
 		if !p.is(",") {
-			return d, p.expect(")")
+			return d, p.expect(end)
 		}
 		p.next()
 	}

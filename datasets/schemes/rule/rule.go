@@ -148,7 +148,12 @@ func (a And) String() string { return join([]Expr(a), " & ") }
 
 func (o Or) String() string { return "(" + join([]Expr(o), " | ") + ")" }
 
-func (n Not) String() string { return "!" + n.X.String() }
+func (n Not) String() string {
+	if and, ok := n.X.(And); ok {
+		return "!(" + and.String() + ")"
+	}
+	return "!" + n.X.String()
+}
 
 func (c Codes) String() string {
 	if !c.List.MDC && c.Where == AnyOP && strings.HasPrefix(c.List.No, classPrefix) && c.List.ADRG == "" {

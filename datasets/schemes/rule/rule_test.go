@@ -17,6 +17,8 @@ func TestARuleReadsAsItIsMeant(t *testing.T) {
 		"ANYOP(FA1.2) & OOP(FA1)":                             "ANYOP(FA1.2) & OOP(FA1.1)",
 		"DEPT='ICU' & DISCHARGE IN (2,5) & LOS IN 3..7":       "DEPT='ICU' & DISCHARGE IN (2,5) & LOS IN 3..7",
 		"DEPT IN ('ICU','CCU')":                               "DEPT IN ('ICU','CCU')",
+		"!(PDX(1) & POP(1)) | !(AGE<1 | LOS>3)":               "(!(PDX(1) & POP(1)) | !(AGE<1 | LOS>3))",
+		"los in {2,5} & Dept In {'ICU'} & pop(VALID)":         "LOS IN (2,5) & DEPT='ICU' & POP(valid)",
 		"MULTI_SITE & HAS_MCC_OR_CC & NEW_TECH & DAY_SURGERY": "PARTS>=2 & HAS_MCC_OR_CC & NEW_TECH & DAY_SURGERY",
 		"POP(*) & ICU_HOURS>120 & AGE_DAYS<365 & SEX='1'":     "POP(*) & ICU_HOURS>120 & AGE_DAYS<365 & SEX=1",
 	} {

@@ -26,7 +26,7 @@ func (t teller) expr(e rule.Expr) string {
 	case rule.Or:
 		return t.all(e, t.pick("，或", ", or "))
 	case rule.Not:
-		return t.pick("不是：", "not: ") + t.expr(e.X)
+		return t.pick("不是：", "not: ") + t.part(e.X)
 	case rule.Codes:
 		return t.codes(e)
 	case rule.Number:
@@ -48,9 +48,18 @@ func (t teller) expr(e rule.Expr) string {
 func (t teller) all(parts []rule.Expr, by string) string {
 	texts := make([]string, len(parts))
 	for i, p := range parts {
-		texts[i] = t.expr(p)
+		texts[i] = t.part(p)
 	}
 	return strings.Join(texts, by)
+}
+
+// part is a condition inside another one: what itself has parts stands in brackets, or nobody could tell whose they are.
+func (t teller) part(e rule.Expr) string {
+	switch e.(type) {
+	case rule.And, rule.Or:
+		return t.pick("（", "(") + t.expr(e) + t.pick("）", ")")
+	}
+	return t.expr(e)
 }
 
 var positions = map[rule.Position][2]string{
