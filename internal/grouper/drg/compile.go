@@ -309,6 +309,7 @@ func (c *compiler) list(codes rule.Codes) int32 {
 		v, defs = &c.g.dx, &c.dxLists
 	}
 	l := codes.List
+	l.Code = normalise(l.Code)
 	var key string
 	switch {
 	case l.MDC:

@@ -8,7 +8,6 @@ package drg
 
 import (
 	"math"
-	"strings"
 
 	"github.com/sanyi-lake/sanyi/datasets/schemes"
 )
@@ -167,32 +166,8 @@ const (
 	ungroupedADRG = "00"
 )
 
-// normalise brings a code into the form of the tables: no blanks, full-width characters as half-width ones, a capital
-// at the beginning, the filler x small (医保版: I10.x00x002).
-func normalise(code string) string {
-	code = strings.TrimSpace(code)
-	var b strings.Builder
-	var last rune
-	for i, r := range code {
-		switch {
-		case r >= 0xFF01 && r <= 0xFF5E:
-			r -= 0xFEE0
-		case r == 0x3000 || r == ' ' || r == '\t':
-			continue
-		case r == '＊':
-			r = '*'
-		}
-		switch {
-		case (i == 0 || last == '+') && r >= 'a' && r <= 'z':
-			r += 'A' - 'a'
-		case r == 'X' && i > 0 && last != '+':
-			r = 'x'
-		}
-		b.WriteRune(r)
-		last = r
-	}
-	return b.String()
-}
+// normalise brings a code into the form of the tables.
+func normalise(code string) string { return schemes.NormalCode(code) }
 
 // scheme is what the compiler needs of a package.
 type scheme = *schemes.Scheme

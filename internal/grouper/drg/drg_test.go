@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/fstest"
 
 	"github.com/sanyi-lake/sanyi/datasets/schemes"
 	"github.com/sanyi-lake/sanyi/internal/grouper/drg"
@@ -296,4 +297,32 @@ func benchCases(s *schemes.Scheme) []drg.Case {
 		cases[i] = gen.Case()
 	}
 	return cases
+}
+
+func TestACaseIsAmbiguousInTheCategoryOfItsPrincipalDiagnosis(t *testing.T) {
+	table := func(text string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(text)} }
+	s, err := schemes.Read(fstest.MapFS{
+		"mdc.csv":     table("eval_order,mdc,gate\n1,MDCY,ANYDX(mdc)\n2,MDCX,PDX(mdc) | AGE>50\n3,MDCF,PDX(mdc)\n"),
+		"mdc_dx.csv":  table("mdc,dx,body_part\nMDCY,B20.x00,\nMDCX,R69.x00,\nMDCF,I33.000,\n"),
+		"adrg.csv":    table("eval_order,mdc,adrg,name,kind,expr\n1,MDCY,YR1,,medical,PDX(1)\n2,MDCX,XR1,,medical,PDX(mdc)\n3,MDCF,FR1,,medical,PDX(1) & !POP(valid)\n"),
+		"adrg_dx.csv": table("adrg,list_no,dx\nYR1,1,B20.x00\nFR1,1,I33.000\n"),
+		"adrg_op.csv": table("adrg,list_no,op\n"),
+		"drg.csv":     table("eval_order,mdc,adrg,drg,name,condition\n1,MDCY,YR1,YR19,,ALWAYS\n2,MDCX,XR1,XR19,,ALWAYS\n3,MDCF,FR1,FR19,,ALWAYS\n"),
+		"mcc.csv":     table("dx,excl_table\n"), "cc.csv": table("dx,excl_table\n"), "cce.csv": table("principal_dx,excl_table\n"),
+		"op_valid.csv": table("op\n51.2300\n"),
+	}, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := adult([]string{"I33.000", "B20.x00"}, []string{"51.2300"})
+	for mode, want := range map[drg.QYMode]string{drg.QYOff: "0000 NO_ADRG", drg.QYPrincipal: "FQY QY_UNRELATED_OP"} {
+		r := compile(t, s, drg.Options{QY: mode}).Group(&c)
+		if got := r.DRG + " " + r.Reason.String(); got != want {
+			t.Errorf("mode %d: got %s, want %s: the categories of the other diagnosis and of the age are not the principal's", mode, got, want)
+		}
+	}
+	c = adult([]string{"Z99.900"}, nil)
+	if r := compile(t, s, drg.Options{}).Group(&c); r.Reason != drg.PDXNotInAnyMDC {
+		t.Errorf("got %s, want PDX_NOT_IN_ANY_MDC though a gate opened", r.Reason)
+	}
 }

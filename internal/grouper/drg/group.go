@@ -242,7 +242,7 @@ func (w *Worker) category(m *mdc, s *search) (Result, bool) {
 		w.traceGate(m, open)
 	}
 	if !open {
-		if m.mdcList >= 0 && (m.sexGated || m.ageGated) && w.bits[rule.PDX][m.mdcList>>6]&(1<<(m.mdcList&63)) != 0 {
+		if (m.sexGated || m.ageGated) && w.has(m) {
 			s.sex, s.age = s.sex || m.sexGated, s.age || m.ageGated
 		}
 		return Result{}, false
@@ -277,10 +277,15 @@ func (w *Worker) category(m *mdc, s *search) (Result, bool) {
 			return Result{MDC: ungroupedCode, ADRG: ungroupedADRG, DRG: ungroupedCode, Status: Ungrouped, Reason: WeightMissing}, true
 		}
 	}
-	if m.byDx && s.passed == nil {
+	if s.passed == nil && w.has(m) { // a gate may also open for another diagnosis, or by another word
 		s.passed = m
 	}
 	return Result{}, false
+}
+
+// has says whether the principal diagnosis is in the category's list.
+func (w *Worker) has(m *mdc) bool {
+	return m.mdcList >= 0 && w.bits[rule.PDX][m.mdcList>>6]&(1<<(m.mdcList&63)) != 0
 }
 
 // none is the result of a case that found no group, with the reason that says most.
