@@ -250,6 +250,9 @@ func (c *Catalogue) place(g Group) error {
 		if from == "" || to == "" || from[:1] > to[:1] {
 			return fmt.Errorf("dx_key %q is not a range such as A00-Z99", g.DxKey)
 		}
+		if g.Kind != Comprehensive {
+			return fmt.Errorf("dx_key %q: a range is for comprehensive groups; core and basic ones name the beginning of a diagnosis", g.DxKey)
+		}
 		g.from, g.to = from, to
 		c.ranges = append(c.ranges, at)
 	case g.Kind == Comprehensive:

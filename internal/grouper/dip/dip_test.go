@@ -250,3 +250,46 @@ func TestADerivedCatalogueFindsWhatTheCasesWereMadeOf(t *testing.T) {
 		}
 	}
 }
+
+func TestTheOrderOfTheRowsDecidesNothing(t *testing.T) {
+	const header = "group_code,dx_key,op_expr,kind,op_class,score,mean_cost\n"
+	rows := []string{"N3,I21.4,,核心,保守治疗,1,900\n", "N2,I21.4,,核心,保守治疗,1,\n", "N1,I21.4,,核心,保守治疗,1,5000\n"}
+	in := dip.NewCase()
+	in.Dx, in.Fee = []string{"I21.401"}, 100000
+	for i := range rows {
+		for j := range rows {
+			if i == j {
+				continue
+			}
+			c := compile(t, header+rows[i]+rows[j]+rows[3-i-j], "op_code,op_class\n36.0601,手术\n", dip.Options{})
+			if got := c.Group(&in).Code; got != "N3" {
+				t.Errorf("rows %d %d %d: got %s, want N3, whose mean is nearest; a group without a mean is never nearer", i, j, 3-i-j, got)
+			}
+		}
+	}
+}
+
+func TestCodesOfACatalogueAreReadAsThoseOfCases(t *testing.T) {
+	c := compile(t, "group_code,dx_key,op_expr,kind,op_class,score\n"+
+		"C1,i21.4,36.0601＋88.5500,核心,手术,1\n"+
+		"C2,I21.4,36.06,核心,手术,1\n"+
+		"C3,I21.4,36.0601,核心,手术,1\n"+
+		"C4,K35,,核心,保守治疗,1\n"+
+		"Z1,a00-z99,,综合,保守治疗,1\n", "op_code,op_class\n36.0601,手术\n36.0602,手术\n88.5500,诊断性操作\n", dip.Options{})
+	for _, test := range []struct {
+		dx, want string
+		ops      []string
+	}{
+		{"ｉ２１．４０１", "C1", []string{"36.0601", " 88．5500"}},
+		{"I21.401", "C2", []string{"36.0601", "36.0602"}}, // the beginning names two operations of the case, the whole code one
+		{"I21.401", "C2", []string{"36.0601", "36.0601"}}, // one operation, though it stands twice: the lower code
+		{"K35.800", "C4", nil},
+		{"J18.900", "Z1", nil},
+	} {
+		in := dip.NewCase()
+		in.Dx, in.Ops = []string{test.dx}, test.ops
+		if got := c.Group(&in).Code; got != test.want {
+			t.Errorf("%s %v: got %s, want %s", test.dx, test.ops, got, test.want)
+		}
+	}
+}

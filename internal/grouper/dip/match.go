@@ -1,10 +1,13 @@
 package dip
 
 import (
+	"math"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/sanyi-lake/sanyi/datasets/schemes"
 )
 
 // candidate is a row that takes the case.
@@ -80,15 +83,9 @@ func (c *Catalogue) group(in *Case, explain bool) (Result, []Step) {
 	return r, steps
 }
 
-// mapped trims a code, gives it a capital, and applies the package's map of old codes.
+// mapped brings a code into the form of the tables, and applies the package's map of old codes.
 func mapped(m map[string]string, code string) string {
-	code = strings.TrimSpace(code)
-	if code == "" {
-		return ""
-	}
-	if c := code[0]; c >= 'a' && c <= 'z' {
-		code = strings.ToUpper(code[:1]) + code[1:]
-	}
+	code = schemes.NormalCode(code)
 	if to, ok := m[code]; ok {
 		return to
 	}
@@ -97,7 +94,7 @@ func mapped(m map[string]string, code string) string {
 
 func (c *Catalogue) candidates(found []candidate, dx string, ops []string, class Class) []candidate {
 	withOps := false
-	for n := min(c.longest, len(dx)); n >= 4; n-- {
+	for n := min(c.longest, len(dx)); n >= 1; n-- {
 		for _, at := range c.exact[dx[:n]] {
 			g := &c.groups[at]
 			if len(g.Ops) == 0 {
@@ -109,7 +106,7 @@ func (c *Catalogue) candidates(found []candidate, dx string, ops []string, class
 			}
 		}
 	}
-	for n := min(c.longest, len(dx)); n >= 4 && !withOps; n-- {
+	for n := min(c.longest, len(dx)); n >= 1 && !withOps; n-- {
 		for _, at := range c.exact[dx[:n]] { // no expression: conservative care, or any operation of the class
 			if g := &c.groups[at]; len(g.Ops) == 0 && g.Class == class.level() {
 				found = append(found, candidate{at, 0})
@@ -146,15 +143,13 @@ func (g *Group) inRange(dx string) bool {
 // satisfied says whether the operations of a case contain one of each part, and how many of them are named.
 func (g *Group) satisfied(ops []string) (matched int, ok bool) {
 	for _, part := range g.Ops {
-		hit := false
-		for _, code := range part {
-			if done(code, ops) {
-				hit = true
-				matched++
-			}
-		}
-		if !hit {
+		if !slices.ContainsFunc(ops, func(op string) bool { return among(part, op) }) {
 			return 0, false
+		}
+	}
+	for i, op := range ops {
+		if !slices.Contains(ops[:i], op) && slices.ContainsFunc(g.Ops, func(part []string) bool { return among(part, op) }) {
+			matched++
 		}
 	}
 	return matched, true
@@ -164,9 +159,7 @@ func (g *Group) satisfied(ops []string) (matched int, ok bool) {
 func (g *Group) named(dx string, ops []string) []string {
 	codes := []string{dx}
 	for _, op := range ops {
-		if slices.ContainsFunc(g.Ops, func(part []string) bool {
-			return slices.ContainsFunc(part, func(code string) bool { return done(code, []string{op}) })
-		}) && !slices.Contains(codes, op) {
+		if slices.ContainsFunc(g.Ops, func(part []string) bool { return among(part, op) }) && !slices.Contains(codes, op) {
 			codes = append(codes, op)
 		}
 	}
@@ -176,8 +169,9 @@ func (g *Group) named(dx string, ops []string) []string {
 // wholeCode is the length of a full operation code (36.0601); a shorter one in a catalogue stands for all codes that begin so.
 const wholeCode = 7
 
-func done(code string, ops []string) bool {
-	for _, op := range ops {
+// among says whether an operation is one of a part's.
+func among(part []string, op string) bool {
+	for _, code := range part {
 		if op == code || (len(code) < wholeCode && strings.HasPrefix(op, code)) {
 			return true
 		}
@@ -198,15 +192,22 @@ func (c *Catalogue) better(a, b candidate, fee int64) bool {
 	if a.matched != b.matched {
 		return a.matched > b.matched
 	}
-	if !c.opt.IgnoreCost && fee >= 0 && ga.MeanCost >= 0 && gb.MeanCost >= 0 {
-		if x, y := distance(ga.MeanCost, fee), distance(gb.MeanCost, fee); x != y {
+	if !c.opt.IgnoreCost && fee >= 0 {
+		if x, y := ga.distance(fee), gb.distance(fee); x != y {
 			return x < y
 		}
 	}
 	return ga.Code < gb.Code
 }
 
-func distance(a, b int64) int64 { return max(a-b, b-a) }
+// distance is how far a cost is from the mean of the group. A group without a mean is farther than any: were it equal
+// to every other, the order of the rows would decide.
+func (g *Group) distance(fee int64) int64 {
+	if g.MeanCost < 0 {
+		return math.MaxInt64
+	}
+	return max(g.MeanCost-fee, fee-g.MeanCost)
+}
 
 // rank is the order of public multi-city strategies: core and basic groups with an operation by class, then
 // comprehensive ones with an operation, then conservative care.
