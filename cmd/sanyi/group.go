@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -54,7 +55,38 @@ func (f *schemeFlags) open(ref string) (*schemes.Scheme, error) {
 	if isDir(ref) {
 		return append(f.library(), beside(ref)).Read(os.DirFS(ref), filepath.Clean(ref), layers...)
 	}
+	if p, err := packedScheme(ref); p != nil || err != nil {
+		if err != nil {
+			return nil, err
+		}
+		s, err := append(f.library(), beside(ref)).Read(p.FS(), filepath.Clean(ref), layers...)
+		if s != nil && s.Manifest.Version == "" {
+			s.ID = strings.TrimSuffix(s.ID, filepath.Ext(ref))
+		}
+		return s, err
+	}
 	return f.library().Open(ref, layers...)
+}
+
+// packedScheme reads a workbook or an archive; nil where the path is neither.
+func packedScheme(path string) (schemes.Package, error) {
+	ext := strings.ToLower(filepath.Ext(path))
+	if ext != ".xlsx" && ext != ".zip" {
+		return nil, nil
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fault.Wrap(fault.NotFound, err)
+	}
+	defer file.Close()
+	if ext == ".xlsx" {
+		return schemes.FromWorkbook(file, path)
+	}
+	info, err := file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	return schemes.FromZip(file, info.Size(), path)
 }
 
 // beside is the folder that a package stands in: its base is looked for there too.
@@ -76,9 +108,9 @@ func groupCommand() *cobra.Command {
 	var lakeAt lakeFlags
 	var stay cases.ExplainRequest
 	cmd := &cobra.Command{
-		Use: "group --scheme ID|DIR|--lake LAKE [FILE]", Args: cobra.MaximumNArgs(1),
+		Use: "group --scheme ID|DIR|--lake LAKE [FILE]", Args: usage(cobra.MaximumNArgs(1)),
 		Short: lang.Pick("病例分组（DRG或DIP）：每行一例，按序输出", "group cases by a DRG or DIP scheme, one a line, results in order"),
-		Long: lang.Pick("", `Reads cases as NDJSON (or CSV with --in csv, lists joined by |) and writes one result for each, in order:
+		Long: lang.Pick("", `Reads cases as NDJSON (or CSV: one case a line, a header with dx, lists joined by |) and writes one result for each, in order:
   in   {id, sex, age_years, age_days, birth_weight_g, los_days, dx[], ops[], total_fee?, poa[]?, icu_hours?, dept?, discharge_way?, discharge_date?}
   out  {id, mdc, adrg, drg, severity, status, reason, trace?}        for a DRG package
        {id, dip, kind, score, status, reason, auxiliary?, trace?}    for a DIP catalogue
@@ -112,8 +144,10 @@ A line that is no case gets the reason BAD_CASE and a message. The layout of a p
 				return fault.New(fault.Usage, "--invalid-principal-op %q: keep, null or shift", invalid)
 			}
 			var err error
-			if opt.CSVIn, err = isCSV("--in", inFormat); err != nil {
-				return err
+			if opt.Guess = inFormat == "auto"; !opt.Guess {
+				if opt.CSVIn, err = isCSV("--in", inFormat); err != nil {
+					return err
+				}
 			}
 			if opt.CSVOut, err = isCSV("--format", format); err != nil {
 				return err
@@ -146,7 +180,7 @@ A line that is no case gets the reason BAD_CASE and a message. The layout of a p
 	flags.BoolVar(&basicAfter, "basic-after-core", false, lang.Pick("DIP：基层病种排在所有核心病种之后", "DIP: groups of basic diseases after all core groups"))
 	flags.BoolVar(&opt.Trace, "trace", false, lang.Pick("给出分组路径", "tell the path of each decision"))
 	flags.StringVar(&format, "format", "ndjson", "ndjson | csv")
-	flags.StringVar(&inFormat, "in", "ndjson", "ndjson | csv")
+	flags.StringVar(&inFormat, "in", "auto", "auto | ndjson | csv")
 	flags.BoolVar(&strict, "strict", false, lang.Pick("有无法读取的行时退出码为3", "exit 3 when a line was no case"))
 	flags.StringVar(&lakeAt.dir, "lake", "", lang.Pick("将湖内全部病例按 grouping.yaml 重新分组并发布", "group every stay of this lake anew, by its grouping.yaml, as a publication"))
 	flags.StringVar(&stay.Stay, "stay", "", lang.Pick("解释湖内一例的分组过程", "with --lake: explain how this stay came to its group"))

@@ -39,7 +39,7 @@ this is no case
 	want := `{"id":"a","mdc":"MDCB","adrg":"BR2","drg":"BR21","severity":"MCC","status":"OK","reason":null}
 {"id":null,"mdc":"0000","adrg":"00","drg":"0000","severity":null,"status":"0000","reason":"BAD_CASE","message":"not JSON at byte 2"}
 {"id":7,"mdc":"0000","adrg":"00","drg":"0000","severity":null,"status":"0000","reason":"SEX_CONFLICT"}
-{"id":"bad","mdc":"0000","adrg":"00","drg":"0000","severity":null,"status":"0000","reason":"BAD_CASE","message":"a list of codes is wanted"}
+{"id":"bad","mdc":"0000","adrg":"00","drg":"0000","severity":null,"status":"0000","reason":"BAD_CASE","message":"dx: a list of codes is wanted"}
 `
 	if out != want {
 		t.Errorf("got\n%swant\n%s", out, want)

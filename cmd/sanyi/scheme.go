@@ -26,6 +26,8 @@ func schemeCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "scheme", Short: lang.Pick("DRG/DIP方案：导入、列出、检查、比较、测算、启用", "DRG and DIP schemes: add, list, lint, diff, derive, weigh, use"),
 		Example: "  sanyi scheme list\n  sanyi scheme lint ./chs_drg_11",
+		Args:    usage(cobra.NoArgs),
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(schemeAddCommand(), schemeListCommand(), schemeLintCommand(), schemeDiffCommand(), schemeDeriveCommand(), schemeWeighCommand(), schemeUseCommand(), schemeDropCommand())
 	return cmd
@@ -39,8 +41,8 @@ func schemeAddCommand() *cobra.Command {
 	var replace, asJSON bool
 	var f schemeFlags
 	cmd := &cobra.Command{
-		Use: "add PATH...", Args: cobra.MinimumNArgs(1),
-		Short: lang.Pick("导入方案文件夹或同名工作表的工作簿", "check packages (folders, or .xlsx workbooks with the same sheets) and copy them into a folder of schemes"),
+		Use: "add PATH...", Args: usage(cobra.MinimumNArgs(1)),
+		Short: lang.Pick("导入方案文件夹、压缩包或同名工作表的工作簿", "check packages (folders, .zip, or .xlsx workbooks with the same sheets) and copy them into a folder of schemes"),
 		Example: `  sanyi scheme add --lake ./lake ./chs_drg_11
   sanyi scheme add --to ./schemes --id suzhou_2025 rules.xlsx`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -92,14 +94,10 @@ func addScheme(f *schemeFlags, path, dir, id string, replace bool) (schemes.Entr
 	case isDir(path):
 		name = filepath.Base(filepath.Clean(path))
 		p, err = schemes.PackageOf(os.DirFS(path), path)
-	case strings.EqualFold(filepath.Ext(path), ".xlsx"):
-		var book *os.File
-		if book, err = os.Open(path); err == nil {
-			p, err = schemes.FromWorkbook(book, path)
-			_ = book.Close()
-		}
 	default:
-		err = fault.New(fault.Usage, "%s: neither a folder nor an .xlsx workbook", path)
+		if p, err = packedScheme(path); p == nil && err == nil {
+			err = fault.New(fault.Usage, "%s: neither a folder nor an .xlsx workbook nor a .zip", path)
+		}
 	}
 	if err != nil {
 		return schemes.Entry{}, err
@@ -209,7 +207,7 @@ func schemeLintCommand() *cobra.Command {
 	var f schemeFlags
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use: "lint PATH...", Args: cobra.MinimumNArgs(1),
+		Use: "lint PATH...", Args: usage(cobra.MinimumNArgs(1)),
 		Short: lang.Pick("检查方案：E 级拒用，W 级计数", "find defects: E refuses the scheme, W is counted"), Example: "  sanyi scheme lint ./chs_drg_11",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			type report struct {
@@ -277,7 +275,7 @@ func schemeDiffCommand() *cobra.Command {
 	var f schemeFlags
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use: "diff FROM TO", Args: cobra.ExactArgs(2),
+		Use: "diff FROM TO", Args: usage(cobra.ExactArgs(2)),
 		Short: lang.Pick("比较两个方案：组的增减与更名、规则、编码去向", "compare two schemes: groups added, removed, renamed; rules; codes moved"), Example: "  sanyi scheme diff ./chs_drg_10 ./chs_drg_11",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var read [2]*schemes.Scheme
@@ -362,7 +360,7 @@ func schemeDeriveCommand() *cobra.Command {
 	var to, classes, id string
 	var years []string
 	cmd := &cobra.Command{
-		Use: "derive --op-class FILE --to DIR --year Y=FILE...", Args: cobra.NoArgs,
+		Use: "derive --op-class FILE --to DIR --year Y=FILE...", Args: usage(cobra.NoArgs),
 		Short: lang.Pick("由三年病例测算DIP目录", "derive a DIP catalogue from cases of three years (weights 1:2:7)"),
 		Example: `  sanyi scheme derive --op-class op_class.csv --to ./schemes/dip_2025 --id dip_2025 \
     --year 2022=c22.ndjson --year 2023=c23.ndjson --year 2024=c24.ndjson`,

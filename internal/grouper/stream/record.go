@@ -35,43 +35,44 @@ type Record struct {
 	LOS           number          `json:"los_days"`
 	ICUHours      number          `json:"icu_hours"`
 	Discharge     number          `json:"discharge_way"`
-	Dept          string          `json:"dept"`
-	NewTech       bool            `json:"new_tech"`
-	DaySurgery    bool            `json:"day_surgery"`
+	Dept          text            `json:"dept"`
+	NewTech       truth           `json:"new_tech"`
+	DaySurgery    truth           `json:"day_surgery"`
 	Dx            codes           `json:"dx"`
 	POA           codes           `json:"poa"`
 	Ops           codes           `json:"ops"`
 	TotalFee      json.RawMessage `json:"total_fee"`
-	DischargeDate string          `json:"discharge_date"`
-	Readmitted    bool            `json:"readmitted"`
-	LowIndication bool            `json:"low_indication"`
-	DeathRisk     string          `json:"death_risk"`
-	RecordQuality string          `json:"record_quality"`
+	DischargeDate text            `json:"discharge_date"`
+	Readmitted    truth           `json:"readmitted"`
+	LowIndication truth           `json:"low_indication"`
+	DeathRisk     text            `json:"death_risk"`
+	RecordQuality text            `json:"record_quality"`
 
 	fee int64
 }
 
-// number is a number that may be null, absent, empty, or written as text.
+// number is a number that may be null, absent, empty, or written as text. What is none is told by finish, which knows
+// the name of the field: the fields of a line are read in any order, and each keeps its own fault.
 type number struct {
 	v   float64
 	set bool
+	bad bool
 }
 
 func (n *number) UnmarshalJSON(b []byte) error {
+	*n = number{}
 	text := strings.TrimSpace(strings.Trim(string(b), `"`))
 	if text == "null" || text == "" {
-		n.set = false
 		return nil
 	}
 	v, err := strconv.ParseFloat(text, 64)
 	if err != nil || math.IsInf(v, 0) || math.IsNaN(v) {
-		return errNumber
+		n.bad = true
+		return nil
 	}
 	n.v, n.set = v, true
 	return nil
 }
-
-var errNumber = errors.New("a number is wanted")
 
 func (n number) orMissing() float64 {
 	if !n.set {
@@ -80,29 +81,68 @@ func (n number) orMissing() float64 {
 	return n.v
 }
 
-// codes is a list of codes; null is an empty list, null entries are dropped, one text is a list of one.
-type codes []string
+// text is a word that may be null, or written as a number.
+type text struct {
+	v   string
+	bad bool
+}
+
+func (t *text) UnmarshalJSON(b []byte) error {
+	*t = text{}
+	if len(b) > 0 && b[0] != '"' { // a number as it is written; an object or a list is neither
+		t.v, t.bad = string(b), b[0] == '{' || b[0] == '['
+		return nil
+	}
+	return json.Unmarshal(b, &t.v)
+}
+
+// truth is yes or no, as JSON, as a number, or as a word.
+type truth struct{ v, bad bool }
+
+func (t *truth) UnmarshalJSON(b []byte) error {
+	switch strings.ToLower(strings.TrimSpace(strings.Trim(string(b), `"`))) {
+	case "true", "1", "y", "yes", "是":
+		*t = truth{v: true}
+	case "false", "0", "n", "no", "否", "", "null":
+		*t = truth{}
+	default:
+		*t = truth{bad: true}
+	}
+	return nil
+}
+
+// codes is a list of codes; null is an empty list, a null entry an empty code, one text is a list of one, and a number
+// (入院病情 is often written so) its digits as they stand.
+type codes struct {
+	list []string
+	bad  bool
+}
 
 func (c *codes) UnmarshalJSON(b []byte) error {
-	*c = (*c)[:0]
+	c.list, c.bad = c.list[:0], false
 	if len(b) > 0 && b[0] == '"' {
 		var one string
 		if err := json.Unmarshal(b, &one); err != nil {
 			return err
 		}
-		*c = split(one)
+		c.list = split(one)
 		return nil
 	}
-	var list []*string
-	if err := json.Unmarshal(b, &list); err != nil {
-		return errors.New("a list of codes is wanted")
+	var list []json.RawMessage
+	if json.Unmarshal(b, &list) != nil {
+		c.bad = true
+		return nil
 	}
-	for _, s := range list {
-		if s == nil {
-			*c = append(*c, "")
-			continue
+	for _, raw := range list {
+		var one text
+		if err := one.UnmarshalJSON(raw); err != nil {
+			return err
 		}
-		*c = append(*c, *s)
+		if one.v == "null" {
+			one.v = ""
+		}
+		c.bad = c.bad || one.bad || one.v == "true" || one.v == "false"
+		c.list = append(c.list, one.v)
 	}
 	return nil
 }
@@ -114,14 +154,19 @@ func split(cell string) []string {
 
 // decode reads one line of NDJSON.
 func (r *Record) decode(line []byte) error {
-	*r = Record{Dx: r.Dx[:0], Ops: r.Ops[:0], POA: r.POA[:0], fee: -1}
+	*r = Record{Dx: codes{list: r.Dx.list[:0]}, Ops: codes{list: r.Ops.list[:0]}, POA: codes{list: r.POA.list[:0]}, fee: -1}
+	if string(line) == "null" {
+		return errNoObject
+	}
 	if err := json.Unmarshal(line, r); err != nil {
 		return plain(err)
 	}
 	return r.finish()
 }
 
-// finish checks what no rule could use. Missing numbers are the grouper's business.
+var errNoObject = errors.New("an object {…} is wanted")
+
+// finish checks what no rule could use. Missing numbers are the grouper's business, and so is a sex that is neither 1 nor 2.
 func (r *Record) finish() error {
 	if text := strings.TrimSpace(strings.Trim(string(r.TotalFee), `"`)); text != "" && text != "null" {
 		d, err := decimal.NewFromString(text)
@@ -132,14 +177,48 @@ func (r *Record) finish() error {
 			r.fee = d.Shift(2).Round(0).IntPart()
 		}
 	}
-	for _, n := range []struct {
+	for _, n := range [...]struct {
 		name string
-		number
-	}{{"age_years", r.AgeYears}, {"age_days", r.AgeDays}, {"los_days", r.LOS}, {"birth_weight_g", r.BirthWeight}} {
+		*number
+	}{
+		{"age_years", &r.AgeYears},
+		{"age_days", &r.AgeDays},
+		{"los_days", &r.LOS},
+		{"birth_weight_g", &r.BirthWeight},
+		{"admission_weight_g", &r.AdmWeight},
+		{"icu_hours", &r.ICUHours},
+		{"discharge_way", &r.Discharge},
+	} {
+		if n.bad {
+			return errors.New(n.name + ": a number is wanted")
+		}
 		if n.set && n.v < 0 {
-			return fmt.Errorf("%s: it is negative", n.name)
+			return errors.New(n.name + ": it is negative")
 		}
 	}
+	for _, c := range [...]struct {
+		name string
+		bad  bool
+		want string
+	}{
+		{"dx", r.Dx.bad, "a list of codes"},
+		{"ops", r.Ops.bad, "a list of codes"},
+		{"poa", r.POA.bad, "a list of codes"},
+		{"dept", r.Dept.bad, "a text"},
+		{"discharge_date", r.DischargeDate.bad, "a date"},
+		{"death_risk", r.DeathRisk.bad, "a text"},
+		{"record_quality", r.RecordQuality.bad, "a text"},
+		{"new_tech", r.NewTech.bad, "true or false"},
+		{"day_surgery", r.DaySurgery.bad, "true or false"},
+		{"readmitted", r.Readmitted.bad, "true or false"},
+		{"low_indication", r.LowIndication.bad, "true or false"},
+	} {
+		if c.bad {
+			return errors.New(c.name + ": " + c.want + " is wanted")
+		}
+	}
+	// Ages are full years and days: the claim's half year (nl 0.5) is a child of no year, whose days are asked for.
+	r.AgeYears.v, r.AgeDays.v = math.Floor(r.AgeYears.v), math.Floor(r.AgeDays.v)
 	return nil
 }
 
@@ -152,6 +231,9 @@ func plain(err error) error {
 		return fmt.Errorf("not JSON at byte %d", e.Offset)
 	}
 	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		if e.Field == "" {
+			return errNoObject
+		}
 		return fmt.Errorf("%s: %s is wanted", e.Field, e.Type)
 	}
 	if strings.HasPrefix(err.Error(), "error decoding string") { // package decimal repeats what it could not read
@@ -166,15 +248,15 @@ func (r *Record) drgCase(c *drg.Case) {
 		sex = int8(r.Sex.v)
 	}
 	weight := r.BirthWeight
-	if !weight.set {
+	if !weight.set || weight.v == 0 {
 		weight = r.AdmWeight
 	}
 	*c = drg.Case{
 		Sex: sex, AgeYears: r.AgeYears.orMissing(), AgeDays: r.AgeDays.orMissing(), WeightG: weight.orMissing(), LOSDays: r.LOS.orMissing(),
-		ICUHours: r.ICUHours.orMissing(), Discharge: r.Discharge.orMissing(), Dept: r.Dept, NewTech: r.NewTech, DaySurgery: r.DaySurgery,
-		Dx: r.Dx, Ops: r.Ops, PresentOnAd: c.PresentOnAd[:0],
+		ICUHours: r.ICUHours.orMissing(), Discharge: r.Discharge.orMissing(), Dept: r.Dept.v, NewTech: r.NewTech.v, DaySurgery: r.DaySurgery.v,
+		Dx: r.Dx.list, Ops: r.Ops.list, PresentOnAd: c.PresentOnAd[:0],
 	}
-	for _, p := range r.POA {
+	for _, p := range r.POA.list {
 		b := byte('0')
 		if p != "" {
 			b = p[0]
@@ -188,11 +270,11 @@ const diedWay = 5
 
 func (r *Record) dipCase(c *dip.Case) {
 	*c = dip.NewCase()
-	c.Dx, c.Ops, c.Fee = r.Dx, r.Ops, r.fee
+	c.Dx, c.Ops, c.Fee = r.Dx.list, r.Ops.list, r.fee
 	c.HasFacts = r.AgeYears.set || r.LOS.set
 	c.Facts = dip.Facts{
 		AgeYears: r.AgeYears.orMissing(), AgeDays: r.AgeDays.orMissing(), LOSDays: r.LOS.orMissing(), Died: r.Discharge.set && r.Discharge.v == diedWay,
-		Readmitted: r.Readmitted, LowIndication: r.LowIndication, DeathRisk: r.DeathRisk, RecordQuality: r.RecordQuality,
+		Readmitted: r.Readmitted.v, LowIndication: r.LowIndication.v, DeathRisk: r.DeathRisk.v, RecordQuality: r.RecordQuality.v,
 	}
 }
 
@@ -225,13 +307,23 @@ type DIPResult struct {
 	Trace   []dip.Step      `json:"trace,omitempty"`
 }
 
-// idOf finds the id of a line that is not a case, so that its result can still be told apart.
+// idOf finds the id of a line that is not a case, so that its result can still be told apart: also in a line that was
+// cut off, where the id stands before the cut.
 func idOf(line []byte) json.RawMessage {
-	var only struct {
-		ID json.RawMessage `json:"id"`
+	none := json.RawMessage("null")
+	dec := json.NewDecoder(bytes.NewReader(line))
+	if open, err := dec.Token(); err != nil || open != json.Delim('{') {
+		return none
 	}
-	if json.Unmarshal(line, &only) != nil || len(bytes.TrimSpace(only.ID)) == 0 {
-		return json.RawMessage("null")
+	for dec.More() {
+		key, err := dec.Token()
+		var value json.RawMessage
+		if err != nil || dec.Decode(&value) != nil {
+			return none
+		}
+		if name, ok := key.(string); ok && strings.EqualFold(name, "id") {
+			return value
+		}
 	}
-	return only.ID
+	return none
 }

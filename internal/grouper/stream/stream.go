@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/sanyi-lake/sanyi/datasets/schemes"
 	"github.com/sanyi-lake/sanyi/internal/fault"
@@ -29,6 +30,7 @@ type Scheme struct {
 // Options of a stream.
 type Options struct {
 	CSVIn, CSVOut bool
+	Guess         bool // CSVIn is to be seen from the first line
 	Trace         bool
 	Workers       int // default: as many as there are processors
 }
@@ -53,7 +55,7 @@ func Group(ctx context.Context, in io.Reader, out io.Writer, using []Scheme, opt
 	if opt.Workers <= 0 {
 		opt.Workers = runtime.GOMAXPROCS(0)
 	}
-	next, err := source(in, opt.CSVIn)
+	next, err := source(in, opt)
 	if err != nil {
 		return Counts{}, err
 	}
@@ -145,15 +147,32 @@ type chunk struct {
 const maxLine = 16 << 20
 
 // source returns a function that fills chunks.
-func source(in io.Reader, isCSV bool) (func(*chunk) (more bool, err error), error) {
+func source(in io.Reader, opt Options) (func(*chunk) (more bool, err error), error) {
 	r := bufio.NewReaderSize(in, 1<<16)
 	if bom, err := r.Peek(3); err == nil && string(bom) == "\xef\xbb\xbf" {
 		_, _ = r.Discard(3)
 	}
-	if isCSV {
-		return csvSource(r)
+	if opt.CSVIn {
+		first, err := readLine(r)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return nil, err
+		}
+		return csvSource(r, first)
+	}
+	var first []byte
+	if next, err := r.Peek(1); opt.Guess && err == nil && next[0] != '{' {
+		if first, err = readLine(r); err != nil && !errors.Is(err, io.EOF) {
+			return nil, err
+		}
+		if _, isHeader := headerOf(first)["dx"]; isHeader {
+			return csvSource(r, first)
+		}
 	}
 	return func(c *chunk) (bool, error) {
+		if trimmed := bytes.TrimSpace(first); len(trimmed) > 0 {
+			c.lines = append(c.lines, trimmed)
+		}
+		first = nil
 		for len(c.lines) < chunkLines {
 			line, err := readLine(r)
 			if trimmed := bytes.TrimSpace(line); len(trimmed) > 0 {
@@ -187,41 +206,70 @@ func readLine(r *bufio.Reader) ([]byte, error) {
 	}
 }
 
-func csvSource(r *bufio.Reader) (func(*chunk) (bool, error), error) {
-	cr := csv.NewReader(r)
-	cr.FieldsPerRecord = -1
-	head, err := cr.Read()
-	if errors.Is(err, io.EOF) {
+// csvSource reads one case a line. A line is taken for itself, so that a quote that is not closed spoils its own case
+// and not all that follow.
+func csvSource(r *bufio.Reader, first []byte) (func(*chunk) (bool, error), error) {
+	header := headerOf(first)
+	if len(bytes.TrimSpace(first)) == 0 {
 		return func(*chunk) (bool, error) { return false, nil }, nil
 	}
-	if err != nil {
-		return nil, fault.New(fault.Invalid, "cases: line 1: %w", err)
-	}
-	header := make(map[string]int, len(head))
-	for i, name := range head {
-		header[strings.TrimSpace(name)] = i
-	}
 	if _, ok := header["dx"]; !ok {
-		return nil, fault.New(fault.Invalid, "cases: line 1: no column dx (found %s): diagnoses stand in one cell, joined by |", strings.Join(head, ","))
+		return nil, fault.New(fault.Invalid, "cases: line 1: no column dx (found %s): diagnoses stand in one cell, joined by |", bytes.TrimSpace(first[:min(len(first), 200)]))
 	}
+	cells, _ := csvCells(first)
 	return func(c *chunk) (bool, error) {
 		c.header, c.bad = header, map[int]string{}
 		for len(c.rows) < chunkLines {
-			row, err := cr.Read()
+			line, err := readLine(r)
+			if len(bytes.Trim(line, ", \t\r\n")) > 0 {
+				row, bad := csvCells(line)
+				switch {
+				case bad != nil:
+					c.bad[len(c.rows)] = bad.Error()
+				case len(row) != len(cells):
+					c.bad[len(c.rows)] = "the row has another number of cells than the header"
+				}
+				c.rows = append(c.rows, row)
+			}
 			if errors.Is(err, io.EOF) {
 				return false, nil
 			}
-			if pe, ok := errors.AsType[*csv.ParseError](err); ok {
-				c.bad[len(c.rows)] = pe.Err.Error()
-			} else if err != nil {
+			if err != nil {
 				return false, err
-			} else if len(row) != len(head) {
-				c.bad[len(c.rows)] = "the row has another number of cells than the header"
 			}
-			c.rows = append(c.rows, row)
+			if r.Buffered() == 0 {
+				break
+			}
 		}
 		return true, nil
 	}, nil
+}
+
+// headerOf is where each column of a header stands; a line that is none has none.
+func headerOf(line []byte) map[string]int {
+	cells, err := csvCells(line)
+	if err != nil {
+		return nil
+	}
+	header := make(map[string]int, len(cells))
+	for i, name := range cells {
+		header[strings.ToLower(strings.TrimSpace(name))] = i
+	}
+	return header
+}
+
+// csvCells splits one line. Where its quotes are wrong, it splits at the commas as well as it goes, for the id's sake.
+func csvCells(line []byte) ([]string, error) {
+	text := strings.TrimRight(string(line), "\r\n")
+	plain := strings.Split(text, ",")
+	if !strings.Contains(text, `"`) {
+		return plain, nil
+	}
+	cells, err := csv.NewReader(strings.NewReader(text)).Read()
+	if pe, ok := errors.AsType[*csv.ParseError](err); ok {
+		return plain, pe.Err
+	}
+	return cells, err
 }
 
 // worker groups chunks.
@@ -300,14 +348,16 @@ func (r *Record) row(header map[string]int, row []string) error {
 		{"icu_hours", &r.ICUHours},
 		{"discharge_way", &r.Discharge},
 	} {
-		if err := n.to.UnmarshalJSON([]byte(cell(n.name))); err != nil {
-			return errors.New(n.name + ": a number is wanted")
-		}
+		_ = n.to.UnmarshalJSON([]byte(cell(n.name))) // finish tells what is no number
 	}
-	isTrue := func(name string) bool { v := cell(name); return v == "1" || strings.EqualFold(v, "true") }
-	r.Dept, r.DischargeDate, r.DeathRisk, r.RecordQuality = cell("dept"), cell("discharge_date"), cell("death_risk"), cell("record_quality")
-	r.NewTech, r.DaySurgery, r.Readmitted, r.LowIndication = isTrue("new_tech"), isTrue("day_surgery"), isTrue("readmitted"), isTrue("low_indication")
-	r.Dx, r.Ops, r.POA = split(cell("dx")), split(cell("ops")), split(cell("poa"))
+	for _, b := range []struct {
+		name string
+		to   *truth
+	}{{"new_tech", &r.NewTech}, {"day_surgery", &r.DaySurgery}, {"readmitted", &r.Readmitted}, {"low_indication", &r.LowIndication}} {
+		_ = b.to.UnmarshalJSON([]byte(cell(b.name)))
+	}
+	r.Dept.v, r.DischargeDate.v, r.DeathRisk.v, r.RecordQuality.v = cell("dept"), cell("discharge_date"), cell("death_risk"), cell("record_quality")
+	r.Dx.list, r.Ops.list, r.POA.list = split(cell("dx")), split(cell("ops")), split(cell("poa"))
 	r.TotalFee = json.RawMessage(cell("total_fee"))
 	return r.finish()
 }
@@ -317,12 +367,32 @@ func (w *worker) choose() int {
 	if len(w.using) == 1 {
 		return 0
 	}
+	day := dayOf(w.rec.DischargeDate.v)
 	for i := range w.using {
-		if w.rec.DischargeDate != "" && w.using[i].Manifest.ValidOn(w.rec.DischargeDate[:min(10, len(w.rec.DischargeDate))]) {
+		m := &w.using[i].Manifest
+		if (day != "" && m.ValidOn(day)) || (m.EffectiveFrom == "" && m.EffectiveTo == "") {
 			return i
 		}
 	}
 	return -1
+}
+
+// dayOf reads the day of a date or time as extracts write it (2026-03-01 08:30, 2026/3/1, 20260301083000), "" where
+// there is none.
+func dayOf(text string) string {
+	text = strings.TrimSpace(text)
+	if at := strings.IndexAny(text, " T"); at >= 0 {
+		text = text[:at]
+	}
+	if len(text) == len("20060102150405") && !strings.ContainsAny(text, "-/") {
+		text = text[:len("20060102")]
+	}
+	for _, layout := range [...]string{"2006-1-2", "20060102", "2006/1/2"} {
+		if day, err := time.Parse(layout, text); err == nil {
+			return day.Format(time.DateOnly)
+		}
+	}
+	return ""
 }
 
 func (w *worker) record(c *chunk) {
@@ -476,9 +546,9 @@ func PastCases(in io.Reader, do func(line int, c dip.PastCase, err error) error)
 			var c dip.PastCase
 			bad := rec.decode(trimmed)
 			if bad == nil {
-				c = dip.PastCase{Ops: append([]string(nil), rec.Ops...), Fee: rec.fee}
-				if len(rec.Dx) > 0 {
-					c.Dx = rec.Dx[0]
+				c = dip.PastCase{Ops: append([]string(nil), rec.Ops.list...), Fee: rec.fee}
+				if len(rec.Dx.list) > 0 {
+					c.Dx = rec.Dx.list[0]
 				}
 				if rec.LOS.set {
 					c.LOS = rec.LOS.v
