@@ -94,7 +94,8 @@ func ingest(ctx context.Context, l *lake.Lake, set *schema.Set, sources *Sources
 	if err != nil {
 		return nil, err
 	}
-	if err := cases.Check(l.Dir()); err != nil {
+	surprises, err := cases.Check(ctx, l)
+	if err != nil {
 		return nil, err
 	}
 	codes, err := loadCodes(opts.Codes, l.Dir())
@@ -107,6 +108,9 @@ func ingest(ctx context.Context, l *lake.Lake, set *schema.Set, sources *Sources
 	}
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	for _, text := range surprises {
+		opts.Logger.WarnContext(ctx, "grouping may surprise", "lake", l.Dir(), "what", text)
 	}
 	if opts.Progress == nil {
 		opts.Progress = func(Progress) {}

@@ -120,30 +120,31 @@ A line that is no case gets the reason BAD_CASE and a message. The layout of a p
   sanyi group --lake LAKE                        # every stay anew, by the lake's grouping.yaml
   sanyi group --lake LAKE --stay 00012345-1      # how this case came to its group`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := lakeOrCases(cmd, args); err != nil {
+				return err
+			}
+			lakeAt.overlays = f.overlays
 			switch {
 			case cmd.Flags().Changed("lake") && stay.Stay != "":
+				if len(f.schemes) > 1 {
+					return fault.New(fault.Usage, "--stay: one --scheme, or none for the one in force")
+				}
 				if len(f.schemes) > 0 {
 					stay.Scheme = f.schemes[0]
 				}
 				return explainCase(cmd.Context(), cmd.OutOrStdout(), &lakeAt, stay, asJSON)
 			case cmd.Flags().Changed("lake"):
 				// What the lake groups by, and how, is in its grouping.yaml.
-				return lakeAt.with(cmd.Context(), func(l *lake.Lake) error { return regroup(cmd.Context(), cmd.OutOrStdout(), &lakeAt, l, asJSON) })
+				return lakeAt.with(cmd.Context(), func(l *lake.Lake) error { return regroup(cmd, &lakeAt, l, asJSON, nil) })
 			}
 			if len(f.schemes) == 0 {
 				return fault.New(fault.Usage, "--scheme is wanted: an id of sanyi scheme list, or a folder")
 			}
-			modes := map[string]drg.QYMode{"off": drg.QYOff, "principal": drg.QYPrincipal}
-			ops := map[string]drg.InvalidOp{"keep": drg.Keep, "null": drg.Null, "shift": drg.Shift}
-			mode, ok := modes[qy]
-			if !ok {
-				return fault.New(fault.Usage, "--qy-mode %q: off or principal", qy)
+			options := cases.Grouping{QYMode: qy, InvalidOp: invalid, CCPOA: poa, BasicLast: basicAfter}
+			forDRG, forDIP, err := options.Options()
+			if err != nil {
+				return fault.Wrap(fault.Usage, err)
 			}
-			invalidOp, ok := ops[invalid]
-			if !ok {
-				return fault.New(fault.Usage, "--invalid-principal-op %q: keep, null or shift", invalid)
-			}
-			var err error
 			if opt.Guess = inFormat == "auto"; !opt.Guess {
 				if opt.CSVIn, err = isCSV("--in", inFormat); err != nil {
 					return err
@@ -154,7 +155,7 @@ A line that is no case gets the reason BAD_CASE and a message. The layout of a p
 			}
 			var using []stream.Scheme
 			for _, ref := range f.schemes {
-				s, err := compileScheme(&f, ref, drg.Options{QY: mode, InvalidOp: invalidOp, CCRequiresPOA: poa}, dip.Options{BasicAfterCore: basicAfter})
+				s, err := compileScheme(&f, ref, forDRG, forDIP)
 				if err != nil {
 					return err
 				}
@@ -187,6 +188,28 @@ A line that is no case gets the reason BAD_CASE and a message. The layout of a p
 	flags.Int64Var(&stay.Publication, "as-of", 0, lang.Pick("以哪次发布为准", "with --stay: as of which publication"))
 	flags.BoolVar(&asJSON, "json", false, lang.Pick("与 --lake 同用：输出 JSON", "with --lake: JSON"))
 	return cmd
+}
+
+// lakeOrCases refuses flags that would be ignored: a lake says itself what it groups by, and a stay is of a lake.
+func lakeOrCases(cmd *cobra.Command, args []string) error {
+	is := cmd.Flags().Changed
+	refused, why := []string{"stay", "as-of"}, "is of a lake: name it by --lake"
+	switch {
+	case is("lake") && is("stay"):
+		refused, why = []string{"qy-mode", "invalid-principal-op", "cc-requires-poa", "basic-after-core", "trace", "format", "in", "strict", "dir"}, "a stay of a lake is explained by what grouped it"
+	case is("lake"):
+		refused = []string{"scheme", "qy-mode", "invalid-principal-op", "cc-requires-poa", "basic-after-core", "trace", "format", "in", "strict", "dir", "as-of"}
+		why = "a lake is grouped by its " + cases.ConfigFile + " (sanyi scheme use changes it); sanyi settle --lake and sanyi query --what-if-scheme try another scheme"
+	}
+	for _, name := range refused {
+		if is(name) {
+			return fault.New(fault.Usage, "--%s: %s", name, why)
+		}
+	}
+	if is("lake") && len(args) > 0 {
+		return fault.New(fault.Usage, "%s: cases come from the lake, not from a file", args[0])
+	}
+	return nil
 }
 
 func isCSV(flag, value string) (bool, error) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/sanyi-lake/sanyi/ingest/cases"
 	"github.com/sanyi-lake/sanyi/internal/lake"
 	"github.com/sanyi-lake/sanyi/internal/lang"
 )
@@ -74,6 +75,15 @@ func publishRollbackCommand() *cobra.Command {
 					return err
 				}
 				fmt.Fprintf(cmd.OutOrStdout(), lang.Pick("发布 %d：恢复为发布 %d 的状态，动了 %d 张表\n", "publication %d: the state of publication %d again, %d tables moved\n"), p.ID, p.Of, len(p.Tables))
+				other, err := cases.Differs(cmd.Context(), l, to)
+				if err != nil {
+					return err
+				}
+				if other {
+					fmt.Fprintf(cmd.ErrOrStderr(), lang.Pick("注意：%s 与发布 %d 所存不同，下一次发布会按文件重新分组结算；恢复文件：sanyi scheme restore --lake %s\n",
+						"note: %s says something else than publication %d stored, and the next publication groups and settles by the file; to take the file back too: sanyi scheme restore --lake %s\n"),
+						cases.ConfigFile, to, l.Dir())
+				}
 				return nil
 			})
 		},

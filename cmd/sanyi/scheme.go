@@ -29,7 +29,7 @@ func schemeCommand() *cobra.Command {
 		Args:    usage(cobra.NoArgs),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(schemeAddCommand(), schemeListCommand(), schemeLintCommand(), schemeDiffCommand(), schemeDeriveCommand(), schemeWeighCommand(), schemeUseCommand(), schemeDropCommand())
+	cmd.AddCommand(schemeAddCommand(), schemeListCommand(), schemeLintCommand(), schemeDiffCommand(), schemeDeriveCommand(), schemeWeighCommand(), schemeUseCommand(), schemeDropCommand(), schemeRestoreCommand())
 	return cmd
 }
 

@@ -20,25 +20,50 @@ import (
 
 func schemeUseCommand() *cobra.Command {
 	var flags lakeFlags
-	var g cases.Grouping
-	var first, asJSON bool
+	var given cases.Grouping
+	var first, noWeights, asJSON bool
 	cmd := &cobra.Command{
 		Use: "use SCHEME", Args: usage(cobra.ExactArgs(1)),
 		Short: lang.Pick("湖内病例今后按此方案分组，并将已有病例重新分组", "group the lake's stays by a scheme from now on, and those that are there anew"),
-		Long: lang.Pick("", `Adds the scheme to the lake's grouping.yaml and groups every stay of the lake, in a publication of its own. Several schemes stand beside each other;
-figures mean the first of the file whose days hold, unless they are asked with --scheme. docs/grouping.md has the whole file.`),
+		Long: lang.Pick("", `Adds the scheme to the lake's grouping.yaml and groups every stay of the lake, in a publication of its own. Of a scheme that is there already, what is not
+given stays as it is: --from '' or --no-weights takes off. Several schemes stand beside each other; figures mean the first of the file whose days hold, unless they are
+asked with --scheme. docs/grouping.md has the whole file.`),
 		Example: "  sanyi scheme use --lake LAKE chs_drg_11 --weights rw_2025.csv\n  sanyi scheme use --lake LAKE chs_drg_20 --from 2026-01-01 --qy-mode principal --first",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			g.Scheme = args[0]
+			is := cmd.Flags().Changed
+			if noWeights && is("weights") {
+				return fault.New(fault.Usage, "--weights and --no-weights: one of them")
+			}
 			return flags.with(cmd.Context(), func(l *lake.Lake) error {
-				if g.Weights != "" {
-					kept, err := cases.Keep(l.Dir(), g.Weights)
+				if given.Weights != "" {
+					kept, err := cases.Keep(l.Dir(), given.Weights)
 					if err != nil {
 						return err
 					}
-					g.Weights = kept
+					given.Weights = kept
 				}
-				return changeGrouping(cmd.Context(), cmd.OutOrStdout(), &flags, l, asJSON, func(c *cases.Config) error {
+				return regroup(cmd, &flags, l, asJSON, func(c *cases.Config) error {
+					g := c.Grouping(args[0])
+					for _, set := range []struct {
+						flag     string
+						to, from *string
+					}{
+						{"from", &g.From, &given.From}, {"to", &g.To, &given.To}, {"weights", &g.Weights, &given.Weights},
+						{"qy-mode", &g.QYMode, &given.QYMode}, {"invalid-principal-op", &g.InvalidOp, &given.InvalidOp},
+					} {
+						if is(set.flag) {
+							*set.to = *set.from
+						}
+					}
+					if is("cc-requires-poa") {
+						g.CCPOA = given.CCPOA
+					}
+					if is("basic-after-core") {
+						g.BasicLast = given.BasicLast
+					}
+					if noWeights {
+						g.Weights = ""
+					}
 					c.Use(g, first)
 					return nil
 				})
@@ -48,14 +73,49 @@ figures mean the first of the file whose days hold, unless they are asked with -
 	flags.register(cmd)
 	flags.registerOverlays(cmd)
 	f := cmd.Flags()
-	f.StringVar(&g.From, "from", "", lang.Pick("适用的首个出院日", "first day of discharge for which it is the scheme in force (default: always was)"))
-	f.StringVar(&g.To, "to", "", lang.Pick("适用期末日的次日", "the day after the last one (default: still is)"))
-	f.StringVar(&g.Weights, "weights", "", lang.Pick("支付表（CSV），给出各组权重", "payment table (CSV) with the weight of each group; sanyi scheme weigh makes one"))
-	f.StringVar(&g.QYMode, "qy-mode", "", "off | principal")
-	f.StringVar(&g.InvalidOp, "invalid-principal-op", "", "keep | null | shift")
-	f.BoolVar(&g.CCPOA, "cc-requires-poa", false, lang.Pick("院内获得的并发症不计", "complications acquired in hospital do not count"))
+	f.StringVar(&given.From, "from", "", lang.Pick("适用的首个出院日", "first day of discharge for which it is the scheme in force (default: always was)"))
+	f.StringVar(&given.To, "to", "", lang.Pick("适用期末日的次日", "the day after the last one (default: still is)"))
+	f.StringVar(&given.Weights, "weights", "", lang.Pick("支付表（CSV），给出各组权重", "payment table (CSV) with the weight of each group; sanyi scheme weigh makes one"))
+	f.BoolVar(&noWeights, "no-weights", false, lang.Pick("不再用支付表", "take the payment table off"))
+	f.StringVar(&given.QYMode, "qy-mode", "", "off | principal")
+	f.StringVar(&given.InvalidOp, "invalid-principal-op", "", "keep | null | shift")
+	f.BoolVar(&given.CCPOA, "cc-requires-poa", false, lang.Pick("院内获得的并发症不计", "complications acquired in hospital do not count"))
+	f.BoolVar(&given.BasicLast, "basic-after-core", false, lang.Pick("DIP：基层病种排在所有核心病种之后", "DIP: groups of basic diseases after all core groups"))
 	f.BoolVar(&first, "first", false, lang.Pick("置于首位：指标默认取它", "put it before the others: figures mean it"))
 	f.BoolVar(&asJSON, "json", false, "JSON")
+	return cmd
+}
+
+func schemeRestoreCommand() *cobra.Command {
+	var flags lakeFlags
+	cmd := &cobra.Command{
+		Use: "restore [PUBLICATION]", Args: usage(cobra.MaximumNArgs(1)),
+		Short: lang.Pick("把 grouping.yaml 恢复为某次发布所存（默认最新一次）", "write grouping.yaml as a publication stored it (default: the newest)"),
+		Long: lang.Pick("", `Writes the lake's grouping.yaml as the state of a publication was grouped and settled by: after the file was lost, or after a rollback. A file that is
+there is kept as grouping.yaml.before. The next publication groups by it; sanyi group --lake LAKE does so at once.`),
+		Example: "  sanyi scheme restore --lake LAKE\n  sanyi scheme restore --lake LAKE 12",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			publication := int64(0)
+			if len(args) > 0 {
+				var err error
+				if publication, err = publicationArg(args[0]); err != nil {
+					return err
+				}
+			}
+			return flags.with(cmd.Context(), func(l *lake.Lake) error {
+				from, kept, err := cases.Restore(cmd.Context(), l, publication)
+				if err != nil {
+					return err
+				}
+				fmt.Fprintf(cmd.OutOrStdout(), lang.Pick("%s 已恢复为第 %d 次发布所存\n", "%s is again as publication %d stored it\n"), cases.ConfigFile, from)
+				if kept != "" {
+					fmt.Fprintf(cmd.OutOrStdout(), lang.Pick("原文件存为 %s\n", "the file before is %s\n"), kept)
+				}
+				return nil
+			})
+		},
+	}
+	flags.register(cmd)
 	return cmd
 }
 
@@ -68,7 +128,7 @@ func schemeDropCommand() *cobra.Command {
 		Example: "  sanyi scheme drop --lake LAKE demo_drg",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return flags.with(cmd.Context(), func(l *lake.Lake) error {
-				return changeGrouping(cmd.Context(), cmd.OutOrStdout(), &flags, l, asJSON, func(c *cases.Config) error { return c.Drop(args[0]) })
+				return regroup(cmd, &flags, l, asJSON, func(c *cases.Config) error { return c.Drop(args[0]) })
 			})
 		},
 	}
@@ -78,39 +138,16 @@ func schemeDropCommand() *cobra.Command {
 	return cmd
 }
 
-// changeGrouping changes grouping.yaml and regroups; where that fails the file is put back.
-func changeGrouping(ctx context.Context, out io.Writer, flags *lakeFlags, l *lake.Lake, asJSON bool, change func(*cases.Config) error) error {
-	before, err := cases.ReadConfig(l.Dir())
-	if err != nil {
-		return err
-	}
-	after := *before
-	after.Groupings, after.Settlements = slices.Clone(before.Groupings), slices.Clone(before.Settlements)
-	if err := change(&after); err != nil {
-		return err
-	}
-	if _, err := after.Methods(l.Dir()); err != nil {
-		return err
-	}
-	if err := after.Write(l.Dir()); err != nil {
-		return err
-	}
-	if err := regroup(ctx, out, flags, l, asJSON); err != nil {
-		if werr := before.Write(l.Dir()); werr != nil {
-			return fault.New(fault.KindOf(err), "%w (and %s could not be put back: %w)", err, cases.ConfigFile, werr)
-		}
-		return err
-	}
-	return nil
-}
-
-// regroup groups every stay of the lake anew and says what came of it.
-func regroup(ctx context.Context, out io.Writer, flags *lakeFlags, l *lake.Lake, asJSON bool) error {
+// regroup groups every stay of the lake anew, after a change of grouping.yaml where one is given, and says what came of it.
+func regroup(cmd *cobra.Command, flags *lakeFlags, l *lake.Lake, asJSON bool, change func(*cases.Config) error) error {
 	set, err := flags.contracts(l)
 	if err != nil {
 		return err
 	}
-	report, publication, err := cases.Regroup(ctx, l, set, cases.Options{})
+	out := cmd.OutOrStdout()
+	report, publication, err := cases.Regroup(cmd.Context(), l, set, cases.Options{
+		Change: change, Warn: func(text string) { fmt.Fprintf(cmd.ErrOrStderr(), lang.Pick("注意：%s\n", "note: %s\n"), text) },
+	})
 	if err != nil {
 		return err
 	}

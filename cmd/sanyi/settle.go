@@ -15,6 +15,8 @@ import (
 	"github.com/shopspring/decimal"
 	"github.com/spf13/cobra"
 
+	"github.com/sanyi-lake/sanyi/datasets/schemes"
+	incases "github.com/sanyi-lake/sanyi/ingest/cases"
 	"github.com/sanyi-lake/sanyi/internal/fault"
 	"github.com/sanyi-lake/sanyi/internal/grouper/dip"
 	"github.com/sanyi-lake/sanyi/internal/grouper/drg"
@@ -32,6 +34,7 @@ type settleFlags struct {
 	casesB  string
 	show    bool
 	inLake  settleLakeFlags
+	pricing []*settle.Params // what params and weights say
 }
 
 func settleCommand() *cobra.Command {
@@ -97,6 +100,7 @@ func (f *settleFlags) run(cmd *cobra.Command, args []string) error {
 	if f.by != "case" && f.by != "org" {
 		return fault.New(fault.Usage, "--by %q: case or org", f.by)
 	}
+	f.pricing = params
 	cases, err := f.cases(in)
 	if err != nil {
 		return err
@@ -202,6 +206,15 @@ func (f *settleFlags) cases(in io.Reader) ([]settle.Case, error) {
 		s, err := compileScheme(&f.schemeFlags, f.schemes[0], drg.Options{}, dip.Options{})
 		if err != nil {
 			return nil, err
+		}
+		kind := schemes.DRG
+		if s.DIP != nil {
+			kind = schemes.DIP
+		}
+		for _, p := range f.pricing {
+			if err := incases.Fits(p, s.ID, kind); err != nil {
+				return nil, err
+			}
 		}
 		using = &s
 	}

@@ -162,21 +162,18 @@ func (f *settleLakeFlags) writeTwo(out io.Writer, results []*cases.ScenarioResul
 
 func settleUseCommand() *cobra.Command {
 	var flags lakeFlags
-	var s cases.Settlement
+	var given cases.Settlement
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use: "use ID", Args: usage(cobra.ExactArgs(1)),
 		Short: lang.Pick("湖内病例今后按此参数结算，结果入表 fact_case_settle", "settle the lake's cases by these parameters from now on, into fact_case_settle"),
 		Long: lang.Pick("", `Adds the parameter set to the lake's grouping.yaml and settles the cases discharged from --from to before --to, in a publication of its own; every later
-publication keeps them up to date. What the insurance really paid stays in fact_settlement.`),
+publication keeps them up to date. Of a set that is there already, what is not given stays as it is. What the insurance really paid stays in fact_settlement.`),
 		Example: "  sanyi settle use --lake LAKE drg_2025 --scheme chs_drg_11 --params drg_2025.yaml --weights rw_2025.csv --from 2025-01-01 --to 2026-01-01",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			s.ID = args[0]
-			if s.Params == "" {
-				return fault.New(fault.Usage, "--params is wanted (sanyi settle --show-national prints an example to start from)")
-			}
+			is := cmd.Flags().Changed
 			return flags.with(cmd.Context(), func(l *lake.Lake) error {
-				for _, path := range []*string{&s.Params, &s.Weights} {
+				for _, path := range []*string{&given.Params, &given.Weights} {
 					if *path == "" {
 						continue
 					}
@@ -186,7 +183,22 @@ publication keeps them up to date. What the insurance really paid stays in fact_
 					}
 					*path = kept
 				}
-				return changeGrouping(cmd.Context(), cmd.OutOrStdout(), &flags, l, asJSON, func(c *cases.Config) error {
+				return regroup(cmd, &flags, l, asJSON, func(c *cases.Config) error {
+					s := c.Settlement(args[0])
+					for _, set := range []struct {
+						flag     string
+						to, from *string
+					}{
+						{"scheme", &s.Scheme, &given.Scheme}, {"params", &s.Params, &given.Params}, {"weights", &s.Weights, &given.Weights},
+						{"from", &s.From, &given.From}, {"to", &s.To, &given.To},
+					} {
+						if is(set.flag) {
+							*set.to = *set.from
+						}
+					}
+					if s.Params == "" {
+						return fault.New(fault.Usage, "--params is wanted (sanyi settle --show-national prints an example to start from)")
+					}
 					if s.Scheme == "" && len(c.Groupings) > 0 {
 						s.Scheme = c.Groupings[0].Scheme
 					}
@@ -199,11 +211,11 @@ publication keeps them up to date. What the insurance really paid stays in fact_
 	flags.register(cmd)
 	flags.registerOverlays(cmd)
 	f := cmd.Flags()
-	f.StringVar(&s.Scheme, "scheme", "", lang.Pick("所结算的分组方案（默认第一个）", "grouping whose groups are priced (default: the first)"))
-	f.StringVar(&s.Params, "params", "", lang.Pick("参数文件", "parameter file (docs/settlement.md)"))
-	f.StringVar(&s.Weights, "weights", "", lang.Pick("支付表（默认取分组方案的）", "payment table (default: that of the grouping)"))
-	f.StringVar(&s.From, "from", "", lang.Pick("出院起始日", "first day of discharge"))
-	f.StringVar(&s.To, "to", "", lang.Pick("出院截止日的次日", "the day after the last one"))
+	f.StringVar(&given.Scheme, "scheme", "", lang.Pick("所结算的分组方案（默认第一个）", "grouping whose groups are priced (default: the first)"))
+	f.StringVar(&given.Params, "params", "", lang.Pick("参数文件", "parameter file (docs/settlement.md)"))
+	f.StringVar(&given.Weights, "weights", "", lang.Pick("支付表（默认取分组方案的）", "payment table (default: that of the grouping)"))
+	f.StringVar(&given.From, "from", "", lang.Pick("出院起始日", "first day of discharge"))
+	f.StringVar(&given.To, "to", "", lang.Pick("出院截止日的次日", "the day after the last one"))
 	f.BoolVar(&asJSON, "json", false, "JSON")
 	return cmd
 }

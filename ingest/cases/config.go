@@ -120,7 +120,7 @@ func (c *Config) check(path string) error {
 		if err := span(g.From, g.To); err != nil {
 			return bad("groupings: %s: %w", g.Scheme, err)
 		}
-		if _, _, err := g.options(); err != nil {
+		if _, _, err := g.Options(); err != nil {
 			return bad("groupings: %s: %w", g.Scheme, err)
 		}
 	}
@@ -164,31 +164,14 @@ func span(from, to string) error {
 	return nil
 }
 
-// Write puts the file into the lake's folder, in one step.
-func (c *Config) Write(lakeDir string) error {
-	path := filepath.Join(lakeDir, ConfigFile)
-	if err := c.check(path); err != nil {
-		return err
-	}
-	text, err := yaml.Marshal(c)
-	if err != nil {
-		return err
-	}
-	head := "# Groupings and settlements that every publication of this lake keeps up to date (docs/grouping.md).\n# 每次发布时更新的病例分组与结算测算。\n"
-	tmp := path + ".new"
-	if err := os.WriteFile(tmp, append([]byte(head), text...), 0o640); err != nil { //nolint:gosec // configuration, no secret
-		return err
-	}
-	return os.Rename(tmp, path)
-}
-
 // Names of options, as on the command line.
 var (
 	qyModes    = map[string]drg.QYMode{"": drg.QYOff, "off": drg.QYOff, "principal": drg.QYPrincipal}
 	invalidOps = map[string]drg.InvalidOp{"": drg.Shift, "shift": drg.Shift, "keep": drg.Keep, "null": drg.Null}
 )
 
-func (g *Grouping) options() (drg.Options, dip.Options, error) {
+// Options are those of the groupers.
+func (g *Grouping) Options() (drg.Options, dip.Options, error) {
 	qy, ok := qyModes[g.QYMode]
 	if !ok {
 		return drg.Options{}, dip.Options{}, fault.New(fault.Invalid, "qy_mode %q: off or principal", g.QYMode)
@@ -200,21 +183,21 @@ func (g *Grouping) options() (drg.Options, dip.Options, error) {
 	return drg.Options{QY: qy, InvalidOp: op, CCRequiresPOA: g.CCPOA}, dip.Options{BasicAfterCore: g.BasicLast}, nil
 }
 
-// Check reads grouping.yaml and everything that it names: a fault there must be told before a night is read, not after.
-func Check(lakeDir string) error {
-	c, err := ReadConfig(lakeDir)
-	if err != nil {
-		return err
+// plain is the grouping with each option spelled in one way, and without those that are not of the kind of its scheme:
+// what means the same has the same hash.
+func (g Grouping) plain(kind string) Grouping {
+	if qyModes[g.QYMode] == drg.QYOff {
+		g.QYMode = ""
 	}
-	if _, err := c.Methods(lakeDir); err != nil {
-		return err
+	if invalidOps[g.InvalidOp] == drg.Shift {
+		g.InvalidOp = ""
 	}
-	for i := range c.Settlements {
-		if _, err := c.params(lakeDir, &c.Settlements[i]); err != nil {
-			return err
-		}
+	if kind == schemes.DIP {
+		g.QYMode, g.InvalidOp, g.CCPOA = "", "", false
+	} else {
+		g.BasicLast = false
 	}
-	return nil
+	return g
 }
 
 // Method is a scheme ready to group with, and where its weights come from.
@@ -267,7 +250,7 @@ func (c *Config) Methods(lakeDir string) ([]*Method, error) {
 // NewMethod compiles one scheme. Weights are looked for relative to dir.
 func NewMethod(s *schemes.Scheme, g Grouping, dir string) (*Method, error) {
 	m := &Method{Grouping: g, Kind: s.Kind, Hash: s.Hash}
-	drgOptions, dipOptions, err := g.options()
+	drgOptions, dipOptions, err := g.Options()
 	if err != nil {
 		return nil, err
 	}
@@ -283,8 +266,8 @@ func NewMethod(s *schemes.Scheme, g Grouping, dir string) (*Method, error) {
 	if err != nil {
 		return nil, err
 	}
-	if drgOptions != (drg.Options{}) || dipOptions != (dip.Options{}) {
-		m.Hash = digest(s.Hash, g.QYMode, g.InvalidOp, flag(g.CCPOA), flag(g.BasicLast))
+	if told := g.plain(s.Kind); told.QYMode != "" || told.InvalidOp != "" || told.CCPOA || told.BasicLast {
+		m.Hash = digest(s.Hash, told.QYMode, told.InvalidOp, flag(told.CCPOA), flag(told.BasicLast))
 	}
 	var weights []byte
 	if g.Weights != "" {
@@ -296,7 +279,7 @@ func NewMethod(s *schemes.Scheme, g Grouping, dir string) (*Method, error) {
 			return nil, err
 		}
 	}
-	text, err := json.Marshal(methodText{Scheme: g.Scheme, Kind: s.Kind, Hash: m.Hash, Options: g, Files: s.Effective(), Weights: string(weights)})
+	text, err := json.Marshal(methodText{Scheme: g.Scheme, Kind: s.Kind, Hash: m.Hash, Options: g.plain(s.Kind), Files: s.Effective(), Weights: string(weights)})
 	if err != nil {
 		return nil, err
 	}
@@ -373,6 +356,18 @@ func flag(b bool) string {
 func digest(parts ...string) string {
 	sum := sha256.Sum256([]byte(strings.Join(parts, "\x1f")))
 	return hex.EncodeToString(sum[:])
+}
+
+// between is the condition that a column's day lies in [from, to); either may be open.
+func between(column, from, to string) string {
+	conds := []string{"true"}
+	if from != "" {
+		conds = append(conds, column+" >= DATE "+quote(from))
+	}
+	if to != "" {
+		conds = append(conds, column+" < DATE "+quote(to))
+	}
+	return "(" + strings.Join(conds, " AND ") + ")"
 }
 
 // find is the grouping of a scheme.

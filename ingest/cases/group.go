@@ -255,16 +255,7 @@ func currentMethod(c *Config, methods []*Method) func(i int) string {
 }
 
 // days is the condition that a day of discharge lies within the grouping's own.
-func (g *Grouping) days() string {
-	conds := []string{"true"}
-	if g.From != "" {
-		conds = append(conds, "discharge_date >= DATE "+quote(g.From))
-	}
-	if g.To != "" {
-		conds = append(conds, "discharge_date < DATE "+quote(g.To))
-	}
-	return "(" + strings.Join(conds, " AND ") + ")"
-}
+func (g *Grouping) days() string { return between("discharge_date", g.From, g.To) }
 
 // remove takes the month's files of a derived table out.
 func (d *deriver) remove(ctx context.Context, t *schema.Table, month string) error {

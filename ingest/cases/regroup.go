@@ -23,6 +23,9 @@ type Options struct {
 	Threads     int
 	Now         time.Time // zero = the wall clock
 	Logger      *slog.Logger
+	// Change is made to grouping.yaml first, under the writer's lock; where what follows fails, the file is put back.
+	Change func(*Config) error
+	Warn   func(string) // hears what is allowed and may surprise; nil is deaf
 }
 
 // Regroup groups and settles every stay of the lake anew, by grouping.yaml, in a publication of its own. It returns the
@@ -36,6 +39,32 @@ func Regroup(ctx context.Context, l *lake.Lake, set *schema.Set, opts Options) (
 		return nil, 0, err
 	}
 	defer func() { err = errors.Join(err, staging.Abort()) }()
+	if opts.Change != nil {
+		if err := present(ctx, l); err != nil {
+			return nil, 0, err
+		}
+		back, changed := change(l.Dir(), opts.Change)
+		if changed != nil {
+			return nil, 0, changed
+		}
+		defer func() {
+			if err == nil || publication > 0 {
+				return
+			}
+			if werr := back(); werr != nil {
+				err = fault.New(fault.KindOf(err), "%w (and %s could not be put back: %w)", err, ConfigFile, werr)
+			}
+		}()
+	}
+	warnings, err := Check(ctx, l)
+	if err != nil {
+		return nil, 0, err
+	}
+	for _, w := range warnings {
+		if opts.Warn != nil {
+			opts.Warn(w)
+		}
+	}
 	work, err := l.Work()
 	if err != nil {
 		return nil, 0, err
@@ -67,6 +96,22 @@ func (r *Report) note() string {
 	}
 	slices.Sort(parts)
 	return strings.Join(parts, ", ")
+}
+
+// Grouping is that of a scheme as the file has it, or a new one.
+func (c *Config) Grouping(scheme string) Grouping {
+	if at := c.find(scheme); at >= 0 {
+		return c.Groupings[at]
+	}
+	return Grouping{Scheme: scheme}
+}
+
+// Settlement is that of an id as the file has it, or a new one.
+func (c *Config) Settlement(id string) Settlement {
+	if at := c.place(id); at >= 0 {
+		return c.Settlements[at]
+	}
+	return Settlement{ID: id}
 }
 
 // Use adds a grouping to the lake's file, or takes the place of the one of the same scheme. first puts it before the

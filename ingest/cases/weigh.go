@@ -77,7 +77,7 @@ func weighed(ctx context.Context, l *lake.Lake, set *schema.Set, req WeighReques
 	if err != nil {
 		return err
 	}
-	days := strings.ReplaceAll((&Grouping{From: req.From, To: req.To}).days(), "discharge_date", "g.discharge_date")
+	days := between("g.discharge_date", req.From, req.To)
 	for _, month := range months {
 		if req.From != "" && month < req.From[:7] || req.To != "" && month+"-01" >= req.To {
 			continue
@@ -92,9 +92,9 @@ func weighed(ctx context.Context, l *lake.Lake, set *schema.Set, req WeighReques
 		}
 		fen := func(expr string) string { return "CAST(100 * (" + expr + ") AS BIGINT)" }
 		err = loader.Scan(ctx, fmt.Sprintf(`WITH org AS (SELECT org_code, arg_max(org_level, valid_from) AS org_level FROM %s GROUP BY org_code),
-parts AS (SELECT stay_id, any_value(%s) AS medical, any_value(%s) AS nursing, any_value(%s) AS tech, any_value(%s) AS drug, any_value(%s) AS admin FROM %s GROUP BY stay_id)
+parts AS (SELECT org_code, stay_id, any_value(%s) AS medical, any_value(%s) AS nursing, any_value(%s) AS tech, any_value(%s) AS drug, any_value(%s) AS admin FROM %s GROUP BY org_code, stay_id)
 SELECT year(g.discharge_date)::INTEGER, g.org_code, org.org_level, g.insutype, g.group_code, g.adrg, g.status, %s, g.los_days, medical, nursing, tech, drug, admin
-FROM %s g LEFT JOIN org ON org.org_code = g.org_code LEFT JOIN parts ON parts.stay_id = g.stay_id WHERE %s AND %s`,
+FROM %s g LEFT JOIN org ON org.org_code = g.org_code LEFT JOIN parts ON parts.org_code = g.org_code AND parts.stay_id = g.stay_id WHERE %s AND %s`,
 			orgs, fen("coalesce(treat_fee, 0) + coalesce(rehab_fee, 0) + coalesce(tcm_fee, 0) + coalesce(general_service_fee, 0) - coalesce(nursing_fee, 0)"), fen("coalesce(nursing_fee, 0)"),
 			fen("coalesce(diag_fee, 0)"), fen("coalesce(drug_fee, 0) + coalesce(blood_fee, 0) + coalesce(material_fee, 0)"), fen("coalesce(other_fee, 0)"), stays,
 			fen("g.total_fee"), groups, which, days), func(b arrow.RecordBatch) error { return weighBatch(b, config, yield) })
