@@ -237,7 +237,7 @@ func (d *demo) farewell() {
   sanyi query --lake %[2]s I036 --period %[6]s --by insu_region_code --explain
   sanyi loads --lake %[2]s        sanyi quarantine list --lake %[2]s
 在 Grafana 里看：
-  sanyi serve token add --lake %[2]s --name grafana --scope whole --cases
+  sanyi serve token add --lake %[2]s --name grafana --scope whole --cases --small-cells
   sanyi serve --lake %[2]s --http 127.0.0.1:8750
   再用该令牌和地址配置数据源 sanyi-lakehouse-datasource（见 plugin/README.md），时间范围选 %[7]s 至 %[5]s；面板：门急诊运行、医院DRG运行
 `, `
@@ -247,9 +247,9 @@ Try next:
   sanyi query --lake %[2]s I036 --period %[6]s --by insu_region_code --explain
   sanyi loads --lake %[2]s        sanyi quarantine list --lake %[2]s
 In Grafana:
-  sanyi serve token add --lake %[2]s --name grafana --scope whole --cases
+  sanyi serve token add --lake %[2]s --name grafana --scope whole --cases --small-cells
   sanyi serve --lake %[2]s --http 127.0.0.1:8750
   then give that token and address to the data source sanyi-lakehouse-datasource (plugin/README.md), time range %[7]s to %[5]s;
-  dashboards 门急诊运行 and 医院DRG运行 (--cases lets the token's holder see single cases)
+  dashboards 门急诊运行 and 医院DRG运行 (--cases lets the token's holder see single cases, --small-cells figures of few)
 `), stamp(time.Since(d.began)), d.lakeDir, d.lake.KeyFile(), d.extracts, day, day[:7], d.truth.First)
 }

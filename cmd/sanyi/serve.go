@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -128,10 +129,10 @@ func tokenAddCommand() *cobra.Command {
 	var f serveFlags
 	var name, scope string
 	var days int
-	var seesCases bool
+	var seesCases, seesSmall bool
 	cmd := &cobra.Command{
 		Use: "add", Short: lang.Pick("新令牌，只显示这一次", "make a token; it is shown this once"), Args: usage(cobra.NoArgs),
-		Example: "  sanyi serve token add --lake lake --name grafana --scope whole\n  sanyi serve token add --lake lake --name h0001 --scope org:H0001 --days 365\n  sanyi serve token add --lake lake --name city --scope region:340100\n  sanyi serve token add --lake lake --name h0001-drg --scope org:H0001 --cases",
+		Example: "  sanyi serve token add --lake lake --name grafana --scope whole\n  sanyi serve token add --lake lake --name h0001 --scope org:H0001 --days 365\n  sanyi serve token add --lake lake --name city --scope region:340100\n  sanyi serve token add --lake lake --name h0001-drg --scope org:H0001 --cases --small-cells",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return f.with(cmd.Context(), func(l *lake.Lake) error {
 				var expires time.Time
@@ -143,6 +144,9 @@ func tokenAddCommand() *cobra.Command {
 				if seesCases {
 					rights = append(rights, access.Cases)
 				}
+				if seesSmall {
+					rights = append(rights, access.SmallCells)
+				}
 				token, err := access.Add(f.tokenPath(l), name, scope, now, expires, rights...)
 				if err != nil {
 					return err
@@ -152,12 +156,16 @@ func tokenAddCommand() *cobra.Command {
 				if seesCases {
 					printf(cmd.ErrOrStderr(), "%s\n", lang.Pick("此令牌可查看范围内的单个病例：谁能看它的数据源，谁就能看病例。每次查看都记入审计。", "It may see single cases of its scope: who can use its data source sees cases. Every look is in the audit book."))
 				}
+				if seesSmall {
+					printf(cmd.ErrOrStderr(), "%s\n", lang.Pick("此令牌可查看范围内不足 min_cell 例的数字：谁能看它的数据源，谁就能看。标杆仍保护他院病例。", "It sees figures of few cases of its scope: who can use its data source sees them. Benchmarks still guard the cases of others."))
+				}
 				return nil
 			})
 		},
 	}
 	f.register(cmd)
 	cmd.Flags().BoolVar(&seesCases, "cases", false, lang.Pick("可查看范围内的单个病例（病例列表与分组解释）", "may see single cases of its scope: lists, and why each was grouped as it was"))
+	cmd.Flags().BoolVar(&seesSmall, "small-cells", false, lang.Pick("可查看范围内不足 min_cell 例的数字（如低风险组死亡）；默认隐藏", "sees figures of few cases of its scope, such as deaths in low-risk groups; otherwise they are hidden"))
 	cmd.Flags().StringVar(&f.tokens, "token-file", "", lang.Pick("令牌文件（默认 LAKE/tokens.yaml）", "file of tokens (default: LAKE/tokens.yaml)"))
 	cmd.Flags().StringVar(&name, "name", "", lang.Pick("名称，写入审计", "name, written to the audit book"))
 	cmd.Flags().StringVar(&scope, "scope", "", lang.Pick("范围：whole、org:编码,…、region:编码,…，可用 + 相连", "scope: whole, org:CODE,…, region:CODE,…, several joined by +"))
@@ -180,11 +188,11 @@ func tokenListCommand() *cobra.Command {
 					if !e.Expires.IsZero() {
 						expires = lang.Pick("至 ", "until ") + e.Expires.Format(time.DateOnly)
 					}
-					rights := ""
-					if e.Cases {
-						rights = string(access.Cases)
+					var rights []string
+					for _, r := range e.Rights() {
+						rights = append(rights, string(r))
 					}
-					printf(cmd.OutOrStdout(), "%s\t%s\t%s\t%s\t%s\n", e.Name, e.Scope, e.Created.Format(time.DateOnly), expires, rights)
+					printf(cmd.OutOrStdout(), "%s\t%s\t%s\t%s\t%s\n", e.Name, e.Scope, e.Created.Format(time.DateOnly), expires, strings.Join(rights, ","))
 				}
 				return nil
 			})

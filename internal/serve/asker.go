@@ -72,7 +72,7 @@ func (s *Lake) Catalog(ctx context.Context) (*api.Catalog, error) {
 func (s *Lake) Ask(ctx context.Context, r *api.Request, scope queries.Scope) (*api.Answer, error) {
 	req := queries.Request{
 		Indicators: r.Indicators, Period: r.Period, Grain: r.Grain, By: r.By, Totals: r.Totals, Where: r.Where, Compare: r.Compare, Choose: r.Choose,
-		MinCell: r.MinCell, Viewpoint: r.Viewpoint, MaxRows: int64(r.Limit) + 1,
+		MinCell: r.MinCell, Guard: r.Guard, Viewpoint: r.Viewpoint, MaxRows: int64(r.Limit) + 1,
 	}
 	if r.Now != "" {
 		now, err := queries.ParseNow(r.Now)

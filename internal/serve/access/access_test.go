@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -94,6 +95,37 @@ func TestOnlyATokenThatWasGivenTheRightMaySeeCases(t *testing.T) {
 	}
 	if strings.Count(string(text), "cases: true") != 1 {
 		t.Errorf("got %s, want the right in the one entry that has it", text)
+	}
+}
+
+func TestOnlyATokenThatWasGivenTheRightSeesFiguresOfFewCases(t *testing.T) {
+	path := filepath.Join(t.TempDir(), FileName)
+	given := map[string][]Right{"plain": nil, "coder": {Cases}, "quality": {SmallCells}, "head": {Cases, SmallCells}}
+	tokens := map[string]string{}
+	for name, rights := range given {
+		var err error
+		if tokens[name], err = Add(path, name, "org:H0001", time.Now(), time.Time{}, rights...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	gate, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, token := range tokens {
+		who, ok, err := gate.Identify(token)
+		if want := slices.Contains(given[name], SmallCells); err != nil || !ok || who.SmallCells != want || who.Cases != slices.Contains(given[name], Cases) {
+			t.Errorf("%s: got %+v %v, want small cells %t", name, who, err, want)
+		}
+	}
+	list, err := List(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range list {
+		if !slices.Equal(e.Rights(), given[e.Name]) {
+			t.Errorf("%s: the list says %v, want %v", e.Name, e.Rights(), given[e.Name])
+		}
 	}
 }
 

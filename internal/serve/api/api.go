@@ -67,7 +67,7 @@ type Catalog struct {
 	Wire        int         `json:"wire"`
 	Publication Publication `json:"publication"`
 	TimeZone    string      `json:"time_zone"`
-	MinCell     int         `json:"min_cell"` // figures from fewer rows than this are suppressed
+	MinCell     int         `json:"min_cell"` // figures from fewer rows than this are suppressed for who asks
 	Identity    string      `json:"identity"` // name of the token that asked
 	Scope       string      `json:"scope"`    // what that token may count, in the words of `token add`
 	Cases       bool        `json:"cases"`    // whether that token may see single cases here

@@ -33,7 +33,8 @@ type Request struct {
 
 	Viewpoint string `json:"viewpoint,omitempty"` // care, insured or residence; "" = the indicator's own
 
-	MinCell int `json:"min_cell,omitempty"` // can only raise the service's own
+	MinCell int `json:"min_cell,omitempty"` // can only raise the service's own, which is 0 for who may see figures of few cases
+	Guard   int `json:"-"`                  // the service's: benchmarks are of groups with as many cases of others, whatever the caller may see
 	Limit   int `json:"limit,omitempty"`    // most rows wanted; can only lower the service's own
 }
 

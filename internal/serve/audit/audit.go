@@ -48,6 +48,7 @@ type Entry struct {
 	Publication int64     `json:"publication,omitempty"`
 	Rows        int       `json:"rows"`
 	Suppressed  int       `json:"suppressed,omitempty"`
+	SmallCells  bool      `json:"small_cells,omitempty"` // figures of few cases were shown: the token has that right
 	Decision    string    `json:"decision"`
 	Kind        string    `json:"kind,omitempty"` // kind of the error, where there was one
 	ElapsedMS   int64     `json:"elapsed_ms"`

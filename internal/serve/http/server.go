@@ -55,7 +55,7 @@ var (
 // Options of the door; the zero value works.
 type Options struct {
 	Logger     *slog.Logger
-	MinCell    int           // default 10: figures from fewer rows are suppressed; -1 = none
+	MinCell    int           // default 10: figures from fewer rows are suppressed but for who may see them, and benchmarks guard as many of others; -1 = none
 	Deadline   time.Duration // default 60 s a question
 	MaxBody    int64         // default 1 MiB
 	MaxRows    int           // default 100,000 rows an answer
@@ -166,6 +166,9 @@ func (s *Server) catalog(w nethttp.ResponseWriter, r *nethttp.Request, who acces
 	mine := *c
 	mine.Wire, mine.TimeZone, mine.MinCell, mine.Identity, mine.Scope = api.WireVersion, s.asker.Zone().String(), s.opt.MinCell, who.Name, who.Words
 	mine.Cases = who.Cases && s.opt.Cases != nil
+	if who.SmallCells {
+		mine.MinCell = 0
+	}
 	s.writeJSON(w, nethttp.StatusOK, mine)
 }
 
@@ -265,7 +268,10 @@ func (s *Server) query(w nethttp.ResponseWriter, r *nethttp.Request, who access.
 		}
 		line.Period = req.Period
 	}
-	req.MinCell = max(req.MinCell, s.opt.MinCell)
+	req.Guard = s.opt.MinCell
+	if line.SmallCells = who.SmallCells; !who.SmallCells {
+		req.MinCell = max(req.MinCell, s.opt.MinCell)
+	}
 	limit := s.opt.MaxRows
 	if req.Limit > 0 {
 		limit = min(limit, req.Limit)

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	nethttp "net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -129,6 +130,55 @@ func TestACallerCanOnlyRaiseTheSmallestCell(t *testing.T) {
 		if status, body, _ := d.ask(t, `{"indicators":["H001"],"period":"2021","min_cell":`+asked+`}`, ""); status != 200 || d.asker.asked.MinCell != want {
 			t.Errorf("asked %s: got %d %s, min_cell %d, want %d", asked, status, body, d.asker.asked.MinCell, want)
 		}
+	}
+}
+
+// TestFiguresOfFewCasesAreShownToWhoMaySeeThem: the right takes the door's smallest cell away, not the guard of
+// benchmarks; the book says that they were shown, and nobody can ask for it.
+func TestFiguresOfFewCasesAreShownToWhoMaySeeThem(t *testing.T) {
+	d := open(t, Options{})
+	quality, err := access.Add(d.tokens, "quality", "org:H0001", time.Unix(0, 0), time.Time{}, access.SmallCells)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain := d.token
+	for _, k := range []struct {
+		name, token, more string
+		cell, shown       int
+	}{
+		{"without the right", plain, "", 10, 10},
+		{"with it", quality, "", 0, 0},
+		{"with it, asking for more hiding", quality, `,"min_cell":25`, 25, 0},
+	} {
+		t.Run(k.name, func(t *testing.T) {
+			d.token = k.token
+			if status, body, _ := d.ask(t, `{"indicators":["G016"],"period":"2021"`+k.more+`}`, ""); status != 200 || d.asker.asked.MinCell != k.cell || d.asker.asked.Guard != 10 {
+				t.Errorf("got %d %s, min_cell %d, guard %d, want %d and 10", status, body, d.asker.asked.MinCell, d.asker.asked.Guard, k.cell)
+			}
+			r, _ := nethttp.NewRequestWithContext(t.Context(), nethttp.MethodGet, d.url+api.PathCatalog, nil)
+			r.Header.Set("Authorization", "Bearer "+k.token)
+			var c api.Catalog
+			if _, body, _ := do(t, r); json.Unmarshal([]byte(body), &c) != nil || c.MinCell != k.shown {
+				t.Errorf("the catalogue says %d, want %d", c.MinCell, k.shown)
+			}
+		})
+	}
+	d.token = quality
+	for _, body := range []string{`,"guard":1`, `,"Guard":1`, `,"small_cells":true`} {
+		if status, text, _ := d.ask(t, `{"indicators":["G016"],"period":"2021"`+body+`}`, ""); status != 400 {
+			t.Errorf("%s: got %d %s, want 400: nobody asks for less guarding", body, status, text)
+		}
+	}
+	files, err := filepath.Glob(filepath.Join(d.book, "*.jsonl"))
+	if err != nil || len(files) != 1 {
+		t.Fatal(files, err)
+	}
+	lines, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Count(string(lines), `"small_cells":true`); got != 2 {
+		t.Errorf("the book says of %d questions that few cases were shown, want 2 of %s", got, lines)
 	}
 }
 
