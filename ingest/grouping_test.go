@@ -334,6 +334,29 @@ func copyScheme(t *testing.T, to string) {
 
 const settled = "SELECT concat_ws(' ', stay_id, params, tier, standard, case_standard, fund_due, fund_booked, profit_formula) FROM %s ORDER BY 1"
 
+// pay delivers the insurance's settlement of a stay.
+func (w *ward) pay(t *testing.T, day, org, stay string) {
+	t.Helper()
+	w.settle(t, day, org, stay, "false", "")
+}
+
+// refund takes it back.
+func (w *ward) refund(t *testing.T, day, org, stay string) {
+	t.Helper()
+	w.settle(t, day, org, stay, "true", "-")
+}
+
+func (w *ward) settle(t *testing.T, day, org, stay, refund, sign string) {
+	t.Helper()
+	text := "setl_id,mdtrt_id,person_key,org_code,stay_id,setl_time,setl_date,med_type,insutype,insu_region_code,mdtrt_region_code,cross_type,is_direct,pay_mode,is_refund,medfee_sumamt,fulamt_ownpay_amt,overlmt_selfpay,preselfpay_amt,inscp_scp_amt,hifp_pay,fund_pay_sumamt,psn_part_amt,acct_pay,psn_cash_pay\n" +
+		fmt.Sprintf("s%s,m,p1,%s,%s,%[1]s 10:00:00,%[1]s,21,310,990101,990101,LOC,true,DRG,%[4]s,%[5]s12000.00,%[5]s100.00,0,%[5]s200.00,%[5]s11700.00,%[5]s8000.00,%[5]s8500.00,%[5]s3500.00,0,%[5]s3500.00\n", day, org, stay, refund, sign)
+	file := put(t, filepath.Join(w.dir, "pay"+day, "fact_settlement.csv"), text)
+	res, err := Run(t.Context(), w.lake, w.set, w.sources, Options{Table: "fact_settlement", Org: "BUREAU", Date: day, Relaxed: true}, []string{file})
+	if err != nil || res.Quarantined() > 0 || len(res.Refused) > 0 {
+		t.Fatalf("settlements: %+v, %v", res, err)
+	}
+}
+
 // TestSettlementFollowsGroupsAndPayments: cases are settled when the insurance's own settlement arrives, netted when it
 // is refunded, and anew when a diagnosis changes the group; a what-if touches nothing.
 func TestSettlementFollowsGroupsAndPayments(t *testing.T) {
@@ -361,19 +384,7 @@ fund_formula: {formula: B, negative: zero}
 	if got := w.read(t, 0, settled, "fact_case_settle"); len(got) != 0 {
 		t.Fatalf("settled without a settlement: %v", got)
 	}
-	pay := func(day string, lines ...string) {
-		t.Helper()
-		head := "setl_id,mdtrt_id,person_key,org_code,stay_id,setl_time,setl_date,med_type,insutype,insu_region_code,mdtrt_region_code,cross_type,is_direct,pay_mode,is_refund,medfee_sumamt,fulamt_ownpay_amt,overlmt_selfpay,preselfpay_amt,inscp_scp_amt,hifp_pay,fund_pay_sumamt,psn_part_amt,acct_pay,psn_cash_pay\n"
-		file := put(t, filepath.Join(w.dir, "pay"+day, "fact_settlement.csv"), head+strings.Join(lines, "\n")+"\n")
-		res, err := Run(t.Context(), w.lake, w.set, w.sources, Options{Table: "fact_settlement", Org: "BUREAU", Date: day, Relaxed: true}, []string{file})
-		if err != nil || res.Quarantined() > 0 || len(res.Refused) > 0 {
-			t.Fatalf("settlements: %+v, %v", res, err)
-		}
-	}
-	line := func(id, day, refund, sign string) string {
-		return fmt.Sprintf("%s,m,p1,HA,x1,%s 10:00:00,%[2]s,21,310,990101,990101,LOC,true,DRG,%s,%[4]s12000.00,%[4]s100.00,0,%[4]s200.00,%[4]s11700.00,%[4]s8000.00,%[4]s8500.00,%[4]s3500.00,0,%[4]s3500.00", id, day, refund, sign)
-	}
-	pay("2025-03-20", line("s1", "2025-03-20", "false", ""))
+	w.pay(t, "2025-03-20", "HA", "x1")
 	want := map[string]string{"BR25": "10000.00 10000.00 6000.00 8000.00 -2000.00", "BR23": "15000.00 15000.00 11000.00 8000.00 3000.00", "BR21": "20000.00 20000.00 16000.00 8000.00 8000.00"}
 	if got := w.read(t, 0, settled, "fact_case_settle"); !slices.Equal(got, []string{"x1 y2025 normal " + want[group]}) {
 		t.Fatalf("settled %v, want %s", got, want[group])
@@ -390,12 +401,93 @@ fund_formula: {formula: B, negative: zero}
 	if got := w.read(t, 0, settled, "fact_case_settle"); now == group || !slices.Equal(got, []string{"x1 y2025 normal " + want[now]}) {
 		t.Fatalf("the case is in %s now and settled as %v, want %s", now, got, want[now])
 	}
-	pay("2025-04-11", line("s2", "2025-04-11", "true", "-"))
+	w.refund(t, "2025-04-11", "HA", "x1")
 	if got := w.read(t, 0, settled, "fact_case_settle"); len(got) != 0 {
 		t.Errorf("refunded, and still settled: %v", got)
 	}
 	if report, err := w.lake.Verify(t.Context()); err != nil || len(report.Faults) > 0 {
 		t.Errorf("verify: %+v, %v", report, err)
+	}
+}
+
+// TestACaseIsItsOrganisationAndItsStay: a hospital that delivers a stay, a diagnosis or a settlement under the number of
+// another's stay changes nothing of it, takes none of its money and reads nothing of its patient.
+func TestACaseIsItsOrganisationAndItsStay(t *testing.T) {
+	w := newWard(t)
+	params := put(t, filepath.Join(w.dir, "p.yaml"), "id: t\nscheme: drg\nrates: [{value: 10000}]\nungrouped: {method: item}\nfund_formula: {formula: B, negative: zero}\n")
+	weights := put(t, filepath.Join(w.dir, "w.csv"), "group,rw\nBR21,2\nBR23,1.5\nBR25,1\n")
+	w.use(t, &cases.Config{
+		Groupings:   []cases.Grouping{{Scheme: "demo_drg", Weights: weights}},
+		Settlements: []cases.Settlement{{ID: "y2025", Scheme: "demo_drg", Params: params, From: "2025-01-01", To: "2026-01-01"}},
+	})
+	w.deliver(t, "HA", "2025-03-05", []*inpatient{{id: "x1", org: "HA", day: "2025-03-05", sex: 1, age: 60, dx: []string{"I63.900"}}}, "fact_inp_stay", "fact_inp_diag")
+	// Half a year later, as the settlement of a stay may come.
+	w.pay(t, "2025-09-20", "HA", "x1")
+	own := func(table, query string) []string {
+		return w.read(t, 0, query+" WHERE org_code = 'HA' ORDER BY 1", table)
+	}
+	groups, money := strings.TrimSuffix(grouped, " ORDER BY 1"), strings.TrimSuffix(settled, " ORDER BY 1")
+	group, paid := own("fact_case_group", groups), own("fact_case_settle", money)
+	if len(group) != 1 || len(paid) != 1 || !strings.Contains(group[0], "BR25") {
+		t.Fatalf("grouped %q, settled %q; want one of each, in BR25", group, paid)
+	}
+	w.deliver(t, "HB", "2025-03-28", []*inpatient{{id: "x1", org: "HB", day: "2025-03-28", sex: 2, age: 33, dx: []string{"J44.900", "A41.900"}}}, "fact_inp_stay", "fact_inp_diag")
+	if got := own("fact_case_group", groups); !slices.Equal(got, group) {
+		t.Errorf("grouped %q, was %q", got, group)
+	}
+	if got := own("fact_case_settle", money); !slices.Equal(got, paid) {
+		t.Errorf("settled %q, was %q", got, paid)
+	}
+	if got := w.read(t, 0, settled, "fact_case_settle"); len(got) != 1 {
+		t.Errorf("settled %q in all, want the one that was paid", got)
+	}
+	for org, sex := range map[string]int8{"HA": 1, "HB": 2} {
+		e, err := cases.Explain(t.Context(), w.lake, w.set, cases.ExplainRequest{Stay: "x1", Org: org})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Org != org || e.Case.Sex != sex || len(e.Case.Dx) != int(sex) || (len(e.Settled) > 0) != (org == "HA") {
+			t.Errorf("%s was told of a case of %s, sex %d, with %d diagnoses and %d settlements", org, e.Org, e.Case.Sex, len(e.Case.Dx), len(e.Settled))
+		}
+	}
+	if _, err := cases.Explain(t.Context(), w.lake, w.set, cases.ExplainRequest{Stay: "x1"}); err == nil || !strings.Contains(err.Error(), "--org") {
+		t.Errorf("a number of two stays: %v, want a question whose it is", err)
+	}
+}
+
+// TestWhatAWeightRestsOnIsFollowed: a hospital that gets another level gets its level's weights, in the publication that
+// says so; a diagnosis that belongs to no stay of its month is told of.
+func TestWhatAWeightRestsOnIsFollowed(t *testing.T) {
+	w := newWard(t)
+	weights := put(t, filepath.Join(w.dir, "w.csv"), "group,level,rw\nBR25,3,1\nBR25,2,0.8\n")
+	w.use(t, &cases.Config{Groupings: []cases.Grouping{{Scheme: "demo_drg", Weights: weights}}})
+	level := func(day, level string) *Result {
+		file := put(t, filepath.Join(w.dir, "org"+day, "dim_org.csv"), "org_code,org_name,org_level,region_code,valid_from\nHA,A,"+level+",990101,2020-01-01\n")
+		res, err := Run(t.Context(), w.lake, w.set, w.sources, Options{Table: "dim_org", Org: "COMMISSION", Date: day, Relaxed: true}, []string{file})
+		if err != nil || res.Quarantined() > 0 || len(res.Refused) > 0 {
+			t.Fatalf("organisations: %+v, %v", res, err)
+		}
+		return res
+	}
+	level("2025-01-01", "3")
+	w.deliver(t, "HA", "2025-03-05", []*inpatient{{id: "x1", org: "HA", day: "2025-03-05", sex: 1, age: 60, dx: []string{"I63.900"}}}, "fact_inp_stay", "fact_inp_diag")
+	weight := func() string {
+		return strings.Join(w.read(t, 0, "SELECT weight::VARCHAR FROM %s", "fact_case_group"), " ")
+	}
+	if got := weight(); got != "1.0000" {
+		t.Fatalf("weight %s at level 3, want 1.0000", got)
+	}
+	level("2025-01-01", "2")
+	if got := weight(); got != "0.8000" {
+		t.Errorf("weight %s at level 2, want 0.8000", got)
+	}
+	stray := put(t, filepath.Join(w.dir, "stray", "fact_inp_diag.csv"), "stay_id,seq,org_code,discharge_date,diag_type,diag_code\nx1,3,HA,2025-02-05,OTHER,A41.900\n")
+	res, err := Run(t.Context(), w.lake, w.set, w.sources, Options{Table: "fact_inp_diag", Org: "HA", Date: "2025-02-05", Relaxed: true}, []string{stray})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(res.Warnings, "; "); !strings.Contains(got, "grouping of 2025-02: 1 diagnoses and 0 operations") {
+		t.Errorf("warnings %q, want one of the diagnosis of another month", got)
 	}
 }
 

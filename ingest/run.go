@@ -272,8 +272,12 @@ func (r *run) load(ctx context.Context, chosen []*Source, tree *landing.Tree) (e
 // deriveCases groups and settles the stays of the months that this publication touches.
 func (r *run) deriveCases(ctx context.Context) error {
 	r.opts.Progress(Progress{Step: "group"})
-	_, err := cases.Derive(ctx, cases.Job{Lake: r.lake, Staging: r.staging, Loader: r.loader, Set: r.set, Now: r.now, Logger: r.opts.Logger})
-	return err
+	report, err := cases.Derive(ctx, cases.Job{Lake: r.lake, Staging: r.staging, Loader: r.loader, Set: r.set, Now: r.now, Logger: r.opts.Logger})
+	if err != nil {
+		return err
+	}
+	r.result.Warnings = append(r.result.Warnings, report.Warnings...)
+	return nil
 }
 
 // wall is the clock of the lake's zone, kept as if it were UTC: timestamps of the lake carry no zone.

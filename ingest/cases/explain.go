@@ -19,6 +19,7 @@ import (
 // ExplainRequest names one case.
 type ExplainRequest struct {
 	Stay        string
+	Org         string // "" = whichever organisation has a stay of that number; where several have, it must be told
 	Scheme      string // "" = the one that figures mean: the first grouping whose days hold
 	Publication int64  // as of which publication; 0 = the newest
 }
@@ -143,28 +144,36 @@ func (r *reader) place(ctx context.Context, req ExplainRequest, out *Explanation
 	if err != nil {
 		return err
 	}
-	cond, args := "is_current", []any{req.Stay}
+	cond, args := "is_current", []any{req.Stay, req.Org}
 	if req.Scheme != "" {
-		cond, args = "scheme = $2", append(args, req.Scheme)
+		cond, args = "scheme = $3", append(args, req.Scheme)
 	}
 	rows, err := r.loader.Conn().QueryContext(ctx, fmt.Sprintf(
-		"SELECT org_code, discharge_date, scheme, scheme_hash, coalesce(official_code, '') FROM %s WHERE stay_id = $1 AND %s ORDER BY discharge_date DESC LIMIT 1", table, cond), args...)
+		"SELECT org_code, discharge_date, scheme, scheme_hash, coalesce(official_code, '') FROM %s WHERE stay_id = $1 AND ($2 = '' OR org_code = $2) AND %s ORDER BY discharge_date DESC", table, cond), args...)
 	if err != nil {
 		return sqlFault(err)
 	}
 	defer rows.Close()
-	if !rows.Next() {
-		if err := rows.Err(); err != nil {
-			return sqlFault(err)
+	found := 0
+	for rows.Next() {
+		var day time.Time
+		var org, scheme, hash, official string
+		if err := rows.Scan(&org, &day, &scheme, &hash, &official); err != nil {
+			return err
 		}
+		if found++; found == 1 {
+			out.Org, out.Discharge, out.Scheme, out.SchemeHash, out.Official = org, day.Format(time.DateOnly), scheme, hash, official
+		} else if org != out.Org {
+			return fault.New(fault.Usage, "several organisations have a stay of that number: say whose it is (--org CODE)")
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return sqlFault(err)
+	}
+	if found == 0 {
 		return fault.New(fault.NotFound, "no grouped case of that stay id in publication %d (sanyi scheme use says which schemes group the lake's stays)", out.Publication)
 	}
-	var day time.Time
-	if err := rows.Scan(&out.Org, &day, &out.Scheme, &out.SchemeHash, &out.Official); err != nil {
-		return err
-	}
-	out.Discharge = day.Format(time.DateOnly)
-	return sqlFault(rows.Err())
+	return nil
 }
 
 // storedMethod is the method of a hash, as the publication that made the rows, or an earlier one, stored it.
@@ -230,7 +239,7 @@ func (r *reader) settledLines(ctx context.Context, out *Explanation) error {
 	}
 	rows, err := r.loader.Conn().QueryContext(ctx, fmt.Sprintf(`SELECT params, params_hash, tier, coalesce(method, ''), coalesce(weight::VARCHAR, ''), coalesce(rate::VARCHAR, ''),
     coalesce(coefficient::VARCHAR, ''), standard::VARCHAR, case_standard::VARCHAR, coalesce(personal::VARCHAR, ''), fund_due::VARCHAR, coalesce(profit_formula::VARCHAR, '')
-FROM %s WHERE stay_id = $1 AND scheme = $2 ORDER BY params`, table), out.Stay, out.Scheme)
+FROM %s WHERE stay_id = $1 AND scheme = $2 AND org_code = $3 ORDER BY params`, table), out.Stay, out.Scheme, out.Org)
 	if err != nil {
 		return sqlFault(err)
 	}

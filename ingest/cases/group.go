@@ -2,6 +2,7 @@ package cases
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -46,6 +47,8 @@ type Report struct {
 	Cases   int64            `json:"cases"`   // stays in those months
 	Grouped map[string]int64 `json:"grouped"` // scheme → cases that found a group
 	Settled map[string]int64 `json:"settled"` // parameter set → cases
+	// Warnings are for people: codes that the lake holds and that no case was grouped by.
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 // deriver is one run of a Job.
@@ -54,6 +57,7 @@ type deriver struct {
 	reader
 	config  *Config
 	methods []*Method
+	prices  map[string]*pricing // by the id of the settlement
 	report  *Report
 }
 
@@ -97,9 +101,9 @@ func Derive(ctx context.Context, job Job) (*Report, error) {
 		job.Logger = slog.New(slog.DiscardHandler)
 	}
 	d := &deriver{
-		Job: job, config: config, report: report,
+		Job: job, config: config, report: report, prices: map[string]*pricing{},
 		reader: reader{
-			loader: job.Loader, set: job.Set, files: job.Staging.Files, level: config.Levels, insure: config.Insurance, offsite: config.Offsite,
+			loader: job.Loader, set: job.Set, files: job.Staging.Plan, level: config.Levels, insure: config.Insurance, offsite: config.Offsite,
 			now: job.Now, publication: job.Staging.Publication(),
 		},
 	}
@@ -152,6 +156,7 @@ func (d *deriver) define(ctx context.Context) (changed bool, err error) {
 		if err != nil {
 			return false, err
 		}
+		d.prices[s.ID] = p
 		now[[2]string{settlementDefinition, s.ID}] = p.text
 	}
 	for k, text := range now {
@@ -179,7 +184,41 @@ func (d *deriver) touched(ctx context.Context, changed bool) ([]string, error) {
 		slices.Sort(have)
 		return have, nil
 	}
-	return d.Staging.Touched(ctx, stayTable, diagTable, procTable)
+	months, err := d.Staging.Touched(ctx, stayTable, diagTable, procTable)
+	if err != nil {
+		return nil, err
+	}
+	more, err := d.relevelled(ctx)
+	if err != nil {
+		return nil, err
+	}
+	months = append(months, more...)
+	slices.Sort(months)
+	return slices.Compact(months), nil
+}
+
+// relevelled are the months in which this publication gives an organisation another level, where weights or prices
+// depend on levels.
+func (d *deriver) relevelled(ctx context.Context) ([]string, error) {
+	if len(d.config.Settlements) == 0 && !slices.ContainsFunc(d.methods, func(m *Method) bool { return m.Payment != nil }) {
+		return nil, nil
+	}
+	if touched, err := d.Staging.Touched(ctx, orgTable); err != nil || len(touched) == 0 {
+		return nil, err
+	}
+	head, err := d.Lake.View(ctx, 0)
+	if err != nil {
+		return nil, err
+	}
+	before := reader{loader: d.loader, set: d.set, files: head.AllFiles}
+	if err := errors.Join(before.readLevels(ctx), d.readLevels(ctx)); err != nil {
+		return nil, err
+	}
+	have, err := d.months(ctx, stayTable)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(have, func(month string) bool { return d.levels.same(before.levels, month) }), nil
 }
 
 // month groups the stays of one month by all schemes, and puts the result in the place of the old one.
@@ -207,6 +246,10 @@ func (d *deriver) month(ctx context.Context, month string) error {
 	})
 	if err != nil {
 		return err
+	}
+	if n := stays.dx.astray + stays.px.astray; n > 0 {
+		d.report.Warnings = append(d.report.Warnings, fmt.Sprintf("grouping of %s: %d diagnoses and %d operations of the month belong to no stay of it, and no case was grouped by them: "+
+			"org_code, stay_id and discharge_date of a code are those of its stay", month, stays.dx.astray, stays.px.astray))
 	}
 	if stays.rows == 0 {
 		return nil
@@ -259,7 +302,7 @@ func (g *Grouping) days() string { return between("discharge_date", g.From, g.To
 
 // remove takes the month's files of a derived table out.
 func (d *deriver) remove(ctx context.Context, t *schema.Table, month string) error {
-	files, err := d.files(ctx, t.Name)
+	files, err := d.Staging.Files(ctx, t.Name)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -29,12 +30,34 @@ func (o orgLevels) on(org string, day arrow.Date32) string {
 	return ""
 }
 
+// same says whether every organisation has the same levels in a month.
+func (o orgLevels) same(other orgLevels, month string) bool {
+	first, err := time.Parse("2006-01", month)
+	if err != nil {
+		return false
+	}
+	from, to := arrow.Date32FromTime(first), arrow.Date32FromTime(first.AddDate(0, 1, 0))
+	for _, some := range []orgLevels{o, other} {
+		for org := range some {
+			if slices.Equal(o[org], other[org]) {
+				continue
+			}
+			for day := from; day < to; day++ {
+				if o.on(org, day) != other.on(org, day) {
+					return false
+				}
+			}
+		}
+	}
+	return true
+}
+
 // readLevels reads the levels, once.
 func (r *reader) readLevels(ctx context.Context) error {
 	if r.levels != nil {
 		return nil
 	}
-	table, err := r.table(ctx, orgTable, "")
+	table, err := r.tableIn(ctx, orgTable, func(string) bool { return true }, "org_code", "org_level", "valid_from")
 	if err != nil {
 		return err
 	}

@@ -48,19 +48,32 @@ type reader struct {
 // table is what stands for a table in a FROM, confined to a month where one is given; without files it is an empty
 // relation of the right columns.
 func (r *reader) table(ctx context.Context, name, month string) (string, error) {
-	t, ok := r.set.Table(name)
-	if !ok {
-		return "", fault.New(fault.Internal, "no contract %s", name)
-	}
+	return r.tableIn(ctx, name, func(m string) bool { return month == "" || m == month })
+}
+
+// tableIn is table, confined to the months that are wanted and to columns, where some are named.
+func (r *reader) tableIn(ctx context.Context, name string, wanted func(month string) bool, columns ...string) (string, error) {
 	files, err := r.files(ctx, name)
 	if err != nil {
 		return "", err
 	}
 	var paths []string
 	for _, f := range files {
-		if month == "" || f.Month == month {
+		if wanted(f.Month) {
 			paths = append(paths, f.Path)
 		}
+	}
+	return r.relation(name, paths, columns...)
+}
+
+// relation reads files of a table, or some columns of them.
+func (r *reader) relation(name string, paths []string, columns ...string) (string, error) {
+	t, ok := r.set.Table(name)
+	if !ok {
+		return "", fault.New(fault.Internal, "no contract %s", name)
+	}
+	if len(paths) > 0 && len(columns) > 0 {
+		return duckdb.ReadColumns(t, paths, columns...), nil
 	}
 	if len(paths) > 0 {
 		return duckdb.ReadFiles(t, paths), nil
@@ -97,22 +110,24 @@ func (r *reader) months(ctx context.Context, table string) ([]string, error) {
 // does with them. Nor are the stays copied: case_in is read once to be grouped and once to be written, in the same order,
 // as one thread reads files (grouped has the proof of it).
 func (r *reader) gather(ctx context.Context, month string, which only) (*stays, error) {
-	from := map[string]string{}
-	for _, name := range []string{stayTable, diagTable, procTable} {
-		var err error
-		if from[name], err = r.table(ctx, name, month); err != nil {
-			return nil, err
-		}
+	in := func(m string) bool { return m == month }
+	stayFiles, err := r.tableIn(ctx, stayTable, in, stayColumns...)
+	if err != nil {
+		return nil, err
+	}
+	diags, err := r.tableIn(ctx, diagTable, in, "org_code", "stay_id", "seq", "diag_type", "diag_code", "admit_cond")
+	if err != nil {
+		return nil, err
+	}
+	procs, err := r.tableIn(ctx, procTable, in, "org_code", "stay_id", "seq", "proc_code", "surgeon_id")
+	if err != nil {
+		return nil, err
 	}
 	if err := r.readLevels(ctx); err != nil {
 		return nil, err
 	}
 	for _, query := range []string{
-		fmt.Sprintf(`CREATE OR REPLACE TEMP VIEW case_in AS
-SELECT stay_id, org_code, discharge_dept, attending_id, person_key, discharge_date, discharge_time, discharge_way, is_death, sex_code,
-    age_years, age_days, birth_weight_g, insutype, insu_region_code, region_residence, primary_diag_code, primary_diag_cond, main_proc_code,
-    is_day_surgery, los_days, total_fee, drug_fee, material_fee, drg_code, drg_weight, dip_code, dip_score
-FROM %s WHERE %s`, from[stayTable], which.stays()),
+		fmt.Sprintf("CREATE OR REPLACE TEMP VIEW case_in AS SELECT %s FROM %s WHERE %s", strings.Join(stayColumns, ", "), stayFiles, which.stays()),
 		// The organisation is joined by a hash, which is made once for a run of equal codes: organisations are few and come
 		// from a register, stays are many and their numbers are the hospitals' own.
 		"CREATE OR REPLACE TEMP TABLE case_key AS SELECT stay_id, hash(org_code) AS org FROM case_in",
@@ -125,12 +140,19 @@ FROM %s WHERE %s`, from[stayTable], which.stays()),
 	if err != nil {
 		return nil, err
 	}
-	s := &stays{reader: r, words: words{number: map[string]int32{}}, rows: int(n["stays"])}
-	if s.dx, err = s.lists(ctx, "diag_code", "admit_cond", from[diagTable], "c.diag_type = 'OTHER' AND c.seq > 0 AND "+which.children()); err != nil {
+	s := &stays{reader: r, words: newWords(), rows: int(n["stays"])}
+	if s.dx, err = s.lists(ctx, "diag_code", "admit_cond", diags, "c.diag_type = 'OTHER' AND c.seq > 0 AND "+which.children()); err != nil {
 		return nil, err
 	}
-	s.px, err = s.lists(ctx, "proc_code", "surgeon_id", from[procTable], which.children())
+	s.px, err = s.lists(ctx, "proc_code", "surgeon_id", procs, which.children())
 	return s, err
+}
+
+// stayColumns are those of case_in.
+var stayColumns = []string{
+	"stay_id", "org_code", "discharge_dept", "attending_id", "person_key", "discharge_date", "discharge_time", "discharge_way", "is_death", "sex_code",
+	"age_years", "age_days", "birth_weight_g", "insutype", "insu_region_code", "region_residence", "primary_diag_code", "primary_diag_cond", "main_proc_code",
+	"is_day_surgery", "los_days", "total_fee", "drug_fee", "material_fee", "drg_code", "drg_weight", "dip_code", "dip_score",
 }
 
 // only confines the stays of a month: to days of discharge [from, to), or to one stay. The zero value takes all.
@@ -171,18 +193,29 @@ type stays struct {
 // words numbers the texts of a month, which repeats few of them. Number 0 is the empty text.
 type words struct {
 	number map[string]int32
+	short  [256]int32 // of the texts of one byte, as conditions on admission are
 	text   []string
 }
 
+func newWords() words { return words{number: map[string]int32{"": 0}, text: []string{""}} }
+
 func (w *words) of(text string) int32 {
-	if len(w.text) == 0 {
-		w.text, w.number[""] = append(w.text, ""), 0
+	switch len(text) {
+	case 0:
+		return 0
+	case 1:
+		if n := w.short[text[0]]; n != 0 {
+			return n
+		}
 	}
 	n, ok := w.number[text]
 	if !ok {
 		text = strings.Clone(text) // what an Arrow batch lends is gone with it
 		n = int32(len(w.text))     //nolint:gosec // distinct texts of a month
 		w.text, w.number[text] = append(w.text, text), n
+		if len(text) == 1 {
+			w.short[text[0]] = n
+		}
 	}
 	return n
 }
@@ -205,6 +238,7 @@ func (l *lists) of(row int) []listed { return l.codes[l.from[row]:l.from[row+1]]
 func (s *stays) lists(ctx context.Context, code, more, table, where string) (out lists, err error) {
 	var all []listed
 	out.from = make([]int32, s.rows+1)
+	all = make([]listed, 0, 2*s.rows)
 	err = s.reader.loader.Scan(ctx, fmt.Sprintf("SELECT k.rowid, coalesce(c.seq, 2147483647), c.%s, c.%s FROM %s c LEFT JOIN case_key k ON k.stay_id = c.stay_id AND k.org = hash(c.org_code) WHERE %s", code, more, table, where),
 		func(b arrow.RecordBatch) error {
 			row, seq := b.Column(0).(*array.Int64), b.Column(1).(*array.Int32)       //nolint:forcetypeassert // as selected

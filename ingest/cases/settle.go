@@ -6,7 +6,6 @@ import (
 	"maps"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -76,12 +75,11 @@ func (d *deriver) settle(ctx context.Context, grouped []string, changed bool) er
 	if err != nil {
 		return err
 	}
-	touched := slices.Clone(grouped)
-	for _, m := range paid {
-		// A stay is settled in the month of its discharge or within the two that follow; what comes later is taken up with
-		// the next change of its span.
-		touched = append(touched, m, monthsBefore(m, 1), monthsBefore(m, 2))
+	stays, err := d.monthsOfPaid(ctx, paid)
+	if err != nil {
+		return err
 	}
+	touched := append(slices.Clone(grouped), stays...)
 	gone := map[string]bool{}
 	if d.All || changed {
 		for _, m := range held {
@@ -99,11 +97,7 @@ func (d *deriver) settle(ctx context.Context, grouped []string, changed bool) er
 			if !changed && !d.All && !slices.ContainsFunc(touched, s.covers) {
 				continue
 			}
-			p, err := d.config.params(d.Lake.Dir(), s)
-			if err != nil {
-				return err
-			}
-			todo, again = append(todo, p), true
+			todo, again = append(todo, d.prices[s.ID]), true
 			for _, m := range held {
 				// Whoever shares a month is settled again, because the month's files are written anew.
 				if s.covers(m) {
@@ -128,6 +122,43 @@ func (d *deriver) settle(ctx context.Context, grouped []string, changed bool) er
 	return nil
 }
 
+// monthsOfPaid are the months of discharge of the stays that settlements of some months are about, as they are now and as
+// they were before this publication: a settlement may come long after its stay.
+func (d *deriver) monthsOfPaid(ctx context.Context, paid []string) ([]string, error) {
+	if len(paid) == 0 || len(d.config.Settlements) == 0 {
+		return nil, nil
+	}
+	head, err := d.Lake.View(ctx, 0)
+	if err != nil {
+		return nil, err
+	}
+	var paths []string
+	for _, files := range []Files{d.files, head.AllFiles} {
+		list, err := files(ctx, paidTable)
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range list {
+			if slices.Contains(paid, f.Month) && !slices.Contains(paths, f.Path) {
+				paths = append(paths, f.Path)
+			}
+		}
+	}
+	settlements, err := d.relation(paidTable, paths, "org_code", "stay_id")
+	if err != nil {
+		return nil, err
+	}
+	stays, err := d.tableIn(ctx, stayTable, func(month string) bool {
+		return slices.ContainsFunc(d.config.Settlements, func(s Settlement) bool { return s.covers(month) })
+	}, "org_code", "stay_id", "discharge_date")
+	if err != nil {
+		return nil, err
+	}
+	found, err := d.counts(ctx, fmt.Sprintf(`SELECT strftime(discharge_date, '%%Y-%%m'), count(*)
+FROM %s s SEMI JOIN %s p ON p.org_code = s.org_code AND p.stay_id = s.stay_id GROUP BY 1`, stays, settlements))
+	return slices.Sorted(maps.Keys(found)), err
+}
+
 // place is the number of a settlement in the file.
 func (c *Config) place(id string) int {
 	return slices.IndexFunc(c.Settlements, func(s Settlement) bool { return s.ID == id })
@@ -135,14 +166,6 @@ func (c *Config) place(id string) int {
 
 // covers says whether some day of a month lies in the span.
 func (s *Settlement) covers(month string) bool { return month >= s.From[:7] && month+"-01" < s.To }
-
-// monthsBefore counts months back.
-func monthsBefore(month string, n int) string {
-	y, _ := strconv.Atoi(month[:4])
-	m, _ := strconv.Atoi(month[5:])
-	at := y*12 + m - 1 - n
-	return fmt.Sprintf("%04d-%02d", at/12, at%12+1)
-}
 
 // price settles the cases of one parameter set and writes them.
 func (d *deriver) price(ctx context.Context, p *pricing) error {
@@ -165,50 +188,53 @@ type sink interface {
 	put(ctx context.Context, t *schema.Table, month, batch, query string) (int64, error)
 }
 
-// groupsOf is the relation of a method's grouped cases within a span. A stay that two deliveries hold is grouped twice, as
-// it stands twice in fact_inp_stay (the audit says so), but nobody is paid for it twice.
+// groupsOf is the relation of a method's grouped cases within a span. A stay that a hospital delivered under two days of
+// discharge is grouped twice, as it stands twice in fact_inp_stay (the audit says so), but nobody is paid for it twice.
 func (r *reader) groupsOf(ctx context.Context, p *pricing, hash string) (string, error) {
-	table, err := r.table(ctx, groupTable, "")
+	table, err := r.tableIn(ctx, groupTable, p.covers)
 	if err != nil {
 		return "", err
 	}
 	return fmt.Sprintf("(SELECT * FROM %s WHERE scheme = %s AND scheme_hash = %s AND discharge_date >= DATE %s AND discharge_date < DATE %s "+
-		"QUALIFY row_number() OVER (PARTITION BY stay_id ORDER BY discharge_date DESC, org_code, total_fee DESC) = 1)",
+		"QUALIFY row_number() OVER (PARTITION BY org_code, stay_id ORDER BY discharge_date DESC, total_fee DESC) = 1)",
 		table, quote(p.Scheme), quote(hash), quote(p.From), quote(p.To)), nil
 }
 
 // bill makes the temp table bill_in: the grouped cases that the insurance settled, one row a stay, refunds netted. A stay
-// without a settlement (a person who paid alone) or with all of it refunded is not there.
+// without a settlement (a person who paid alone) or with all of it refunded is not there. What a stay is insured as is
+// what its last settlement says that was no refund.
 func (r *reader) bill(ctx context.Context, p *pricing, groups string) error {
 	paid, err := r.table(ctx, paidTable, "")
 	if err != nil {
 		return err
 	}
-	stays, err := r.table(ctx, stayTable, "")
+	stays, err := r.tableIn(ctx, stayTable, p.covers, "org_code", "stay_id", "discharge_date", "is_day_surgery", "tcm_fee", "tcm_patent_fee", "tcm_herb_fee")
 	if err != nil {
 		return err
 	}
-	orgs, err := r.table(ctx, orgTable, "")
-	if err != nil {
+	if err := r.readLevels(ctx); err != nil {
 		return err
 	}
 	fen := func(expr string) string { return "CAST(100 * (" + expr + ") AS BIGINT)" }
+	last := func(column string) string {
+		return "arg_max(" + column + ", (setl_time, " + column + ")) FILTER (WHERE NOT coalesce(is_refund, false)) AS " + column
+	}
 	return r.exec(ctx, fmt.Sprintf(`CREATE OR REPLACE TEMP TABLE bill_in AS
 WITH paid AS (
-    SELECT stay_id, any_value(insutype) AS insutype, any_value(insu_region_code) AS insu_region_code, any_value(cross_type) AS cross_type,
+    SELECT org_code, stay_id, %s, %s, %s,
         %s AS total, %s AS own, %s AS prior, %s AS dedc, %s AS person, %s AS other, %s AS booked, %s AS scope
-    FROM %s WHERE stay_id IS NOT NULL GROUP BY stay_id HAVING sum(CASE WHEN is_refund THEN -1 ELSE 1 END) > 0
+    FROM %s WHERE stay_id IS NOT NULL GROUP BY org_code, stay_id HAVING sum(CASE WHEN is_refund THEN -1 ELSE 1 END) > 0
 ),
-stay AS (SELECT stay_id, any_value(is_day_surgery) AS is_day_surgery,
+stay AS (SELECT org_code, stay_id, any_value(is_day_surgery) AS is_day_surgery,
         any_value(coalesce(tcm_fee, 0) + coalesce(tcm_patent_fee, 0) + coalesce(tcm_herb_fee, 0)) AS tcm
-    FROM %s WHERE discharge_date >= DATE %s AND discharge_date < DATE %s GROUP BY stay_id),
-org AS (SELECT org_code, arg_max(org_level, valid_from) AS org_level FROM %s WHERE valid_from < DATE %s GROUP BY org_code)
+    FROM %s WHERE discharge_date >= DATE %s AND discharge_date < DATE %s GROUP BY org_code, stay_id)
 SELECT g.stay_id, g.org_code, g.discharge_dept, g.doctor_id, g.discharge_date, g.group_code, g.status, g.los_days, g.weight, g.aux_factor,
-    paid.* EXCLUDE (stay_id), org.org_level, coalesce(stay.is_day_surgery, false) AS day_surgery, CAST(100 * stay.tcm AS BIGINT) AS tcm
-FROM %s g JOIN paid ON paid.stay_id = g.stay_id LEFT JOIN stay ON stay.stay_id = g.stay_id LEFT JOIN org ON org.org_code = g.org_code
+    paid.* EXCLUDE (org_code, stay_id), coalesce(stay.is_day_surgery, false) AS day_surgery, CAST(100 * stay.tcm AS BIGINT) AS tcm
+FROM %s g JOIN paid ON paid.stay_id = g.stay_id AND paid.org_code = g.org_code LEFT JOIN stay ON stay.stay_id = g.stay_id AND stay.org_code = g.org_code
 ORDER BY g.org_code, g.discharge_date, g.stay_id`,
+		last("insutype"), last("insu_region_code"), last("cross_type"),
 		fen("sum(medfee_sumamt)"), fen("sum(fulamt_ownpay_amt)"), fen("sum(preselfpay_amt + overlmt_selfpay)"), fen("sum(coalesce(act_pay_dedc, 0))"), fen("sum(psn_part_amt)"),
-		fen("sum(fund_pay_sumamt - hifp_pay)"), fen("sum(hifp_pay)"), fen("sum(inscp_scp_amt)"), paid, stays, quote(p.From), quote(p.To), orgs, quote(p.To), groups))
+		fen("sum(fund_pay_sumamt - hifp_pay)"), fen("sum(hifp_pay)"), fen("sum(inscp_scp_amt)"), paid, stays, quote(p.From), quote(p.To), groups))
 }
 
 // settled settles the cases of a span, into the temp tables bill_in (cases) and case_paid (what became of them).
@@ -297,7 +323,7 @@ func (r *reader) bills(ctx context.Context, m *Method) ([]settle.Case, error) {
 	}
 	offsite := r.offsite
 	var out []settle.Case
-	err := r.loader.Scan(ctx, `SELECT stay_id, org_code, org_level, insutype, cross_type, group_code, status, los_days, total, own, prior, dedc, person, other, booked, scope, day_surgery, tcm,
+	err := r.loader.Scan(ctx, `SELECT stay_id, org_code, discharge_date, insutype, cross_type, group_code, status, los_days, total, own, prior, dedc, person, other, booked, scope, day_surgery, tcm,
     CAST(weight * 10000 AS BIGINT), CAST(aux_factor * 10000 AS BIGINT) FROM bill_in ORDER BY rowid`, func(b arrow.RecordBatch) error {
 		str := func(col int) func(i int) string {
 			a := b.Column(col).(*array.String) //nolint:forcetypeassert // as selected
@@ -322,14 +348,15 @@ func (r *reader) bills(ctx context.Context, m *Method) ([]settle.Case, error) {
 				return &d
 			}
 		}
-		id, org, level, insurance, cross, group, status := str(0), str(1), str(2), str(3), str(4), str(5), str(6)
-		los := b.Column(7).(*array.Int32) //nolint:forcetypeassert // as selected
+		id, org, insurance, cross, group, status := str(0), str(1), str(3), str(4), str(5), str(6)
+		date := b.Column(2).(*array.Date32) //nolint:forcetypeassert // as selected
+		los := b.Column(7).(*array.Int32)   //nolint:forcetypeassert // as selected
 		total, own, prior, dedc, person, other, booked, scope := fen(8), fen(9), fen(10), fen(11), fen(12), fen(13), fen(14), fen(15)
 		day := b.Column(16).(*array.Boolean) //nolint:forcetypeassert // as selected
 		tcm, weight, factor := fen(17), some(18), some(19)
 		for i := range int(b.NumRows()) {
 			c := settle.Case{
-				ID: strings.Clone(id(i)), Org: strings.Clone(org(i)), Level: strings.Clone(translated(r.level, level(i))), Insurance: strings.Clone(translated(r.insure, insurance(i))),
+				ID: strings.Clone(id(i)), Org: strings.Clone(org(i)), Level: translated(r.level, r.levels.on(org(i), date.Value(i))), Insurance: strings.Clone(translated(r.insure, insurance(i))),
 				Offsite: offsite[cross(i)], Group: strings.Clone(group(i)), Status: strings.Clone(status(i)), Total: total(i), LOS: decimal.NewFromInt32(los.Value(i)),
 				FullSelf: own(i), PriorSelf: prior(i), Deductible: dedc(i), Personal: person(i), Other: other(i), Booked: booked(i), DaySurgery: day.Value(i), AuxFactor: factor(i),
 			}

@@ -205,6 +205,21 @@ func (s *Staging) Files(ctx context.Context, name string) ([]DataFile, error) {
 	return st.files(), nil
 }
 
+// Plan lists the files of a table as staged so far, sorted by month and path: Files for those who do not ask whose rows a
+// file holds. Of a table that the staging has not touched it does not look into the books, which know every delivery.
+func (s *Staging) Plan(ctx context.Context, name string) ([]DataFile, error) {
+	if s.tables[name] != nil || s.base[name] == "" || s.closed {
+		return s.Files(ctx, name)
+	}
+	p, err := s.lake.plan(ctx, name, s.base[name])
+	if err != nil {
+		return nil, err
+	}
+	out := slices.Clone(p.files)
+	sortFiles(out)
+	return out, nil
+}
+
 // Touched are the months of tables in which this staging adds or removes files, in order.
 func (s *Staging) Touched(ctx context.Context, names ...string) ([]string, error) {
 	months := map[string]bool{}
