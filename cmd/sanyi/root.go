@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -54,6 +55,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 	if e, ok := errors.AsType[exitError](err); ok {
 		return int(e)
+	}
+	if errors.Is(err, syscall.EPIPE) {
+		return exitFailed // whoever read the answer has gone, and knows it
 	}
 	fmt.Fprintln(stderr, "sanyi:", err)
 	return exitOf[fault.KindOf(err)]

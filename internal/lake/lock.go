@@ -50,8 +50,8 @@ type workDir struct {
 	lock *os.File
 }
 
-// Work is this process's scratch folder below landing/work. Close removes it; a process that was killed leaves it to
-// the next writer's sweep.
+// Work is this process's scratch folder below landing/work. Close removes it; what a process that was killed left is
+// removed by the next one that makes a folder, or writes.
 func (l *Lake) Work() (string, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -61,6 +61,9 @@ func (l *Lake) Work() (string, error) {
 	root := filepath.Join(l.Landing(), "work")
 	if err := os.MkdirAll(root, 0o700); err != nil {
 		return "", fault.New(fault.Unavailable, "lake %s: scratch folder: %w", l.dir, err)
+	}
+	if _, err := sweepDead(root); err != nil {
+		return "", fault.New(fault.Unavailable, "lake %s: scratch folders of processes that are gone: %w", l.dir, err)
 	}
 	// The lock stands beside the folder and is taken before the folder exists, so that no sweep can come between.
 	lock, err := os.CreateTemp(root, "p*.lock")
@@ -78,14 +81,30 @@ func (l *Lake) Work() (string, error) {
 	return path, nil
 }
 
-// sweepWork removes the scratch folders of processes that are gone.
+// sweepWork removes the scratch folders of processes that are gone, and what else lies about there.
 func (l *Lake) sweepWork() error {
 	root := filepath.Join(l.Landing(), "work")
 	entries, err := os.ReadDir(root)
 	if err != nil {
 		return err
 	}
-	inUse := map[string]bool{}
+	seen, err := sweepDead(root)
+	errs := []error{err}
+	for _, e := range entries {
+		if filepath.Ext(e.Name()) != ".lock" && !seen[e.Name()] {
+			errs = append(errs, os.RemoveAll(filepath.Join(root, e.Name())))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// sweepDead removes the folders whose lock nobody holds, and says which folders have a lock.
+func sweepDead(root string) (seen map[string]bool, err error) {
+	entries, err := os.ReadDir(root)
+	if err != nil {
+		return nil, err
+	}
+	seen = map[string]bool{}
 	var errs []error
 	for _, e := range entries {
 		if filepath.Ext(e.Name()) != ".lock" {
@@ -93,22 +112,24 @@ func (l *Lake) sweepWork() error {
 		}
 		f, err := os.Open(filepath.Join(root, e.Name()))
 		if err != nil {
-			continue // its owner removed it just now
+			continue // its owner, or another sweep, removed it just now
 		}
-		if info, err := f.Stat(); tryLock(f) != nil || err != nil || time.Since(info.ModTime()) < time.Second {
-			inUse[e.Name()+".d"] = true // younger than a second: perhaps made but not yet locked
-		} else {
-			errs = append(errs, os.RemoveAll(f.Name()+".d"), os.Remove(f.Name()))
-			inUse[e.Name()+".d"] = true
+		seen[e.Name()+".d"] = true
+		// Younger than a second: perhaps made but not yet locked.
+		if info, err := f.Stat(); tryLock(f) == nil && err == nil && time.Since(info.ModTime()) >= time.Second {
+			errs = append(errs, os.RemoveAll(f.Name()+".d"), gone(os.Remove(f.Name())))
 		}
 		errs = append(errs, f.Close())
 	}
-	for _, e := range entries {
-		if filepath.Ext(e.Name()) != ".lock" && !inUse[e.Name()] {
-			errs = append(errs, os.RemoveAll(filepath.Join(root, e.Name())))
-		}
+	return seen, errors.Join(errs...)
+}
+
+// gone takes it that somebody else removed the file.
+func gone(err error) error {
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
 	}
-	return errors.Join(errs...)
+	return err
 }
 
 func (w *workDir) close() error {
