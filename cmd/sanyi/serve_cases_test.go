@@ -158,3 +158,51 @@ func TestServeListsAndExplainsTheCasesOfARealLake(t *testing.T) {
 		}
 	}
 }
+
+// TestAStayNumberOpensNoOtherHospitalsCase: a hospital that delivers a stay under the number of another's is told of its own.
+func TestAStayNumberOpensNoOtherHospitalsCase(t *testing.T) {
+	s, tokens := serveCases(t)
+	before := explained(t, s, tokens["city"], `{"stay_id":"S-1001"}`)
+	for _, table := range []string{"fact_inp_stay", "fact_inp_diag"} {
+		var rows bytes.Buffer
+		if err := servetest.WriteCases(&rows, table); err != nil {
+			t.Fatal(err)
+		}
+		var own []string
+		for line := range strings.Lines(rows.String()) {
+			if strings.Contains(line, "S-2001") {
+				own = append(own, line, strings.ReplaceAll(line, "S-2001", "S-1001"))
+			}
+		}
+		file := filepath.Join(t.TempDir(), table+".ndjson")
+		if err := os.WriteFile(file, []byte(strings.Join(own, "")), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var out, errs bytes.Buffer
+		if code := run(t.Context(), []string{"ingest", "--lake", s.lake, "--table", table, "--relaxed", "--org", "H0002", "--date", "2021-07-01", file}, strings.NewReader(""), &out, &errs); code != 0 {
+			t.Fatalf("ingest %s: exit %d: %s", table, code, errs.String())
+		}
+	}
+	own := explained(t, s, tokens["second"], `{"stay_id":"S-2001"}`)
+	if got := explained(t, s, tokens["second"], `{"stay_id":"S-1001"}`); !slices.Equal(got, own) {
+		t.Errorf("the second hospital is told %q of its copy, want %q", got, own)
+	}
+	for _, question := range []string{`{"stay_id":"S-1001","orgs":["H0001"]}`, `{"stay_id":"S-1001"}`} {
+		if got := explained(t, s, tokens["city"], question); !slices.Equal(got, before) {
+			t.Errorf("%s: the first hospital's city is told %q, was %q", question, got, before)
+		}
+	}
+	if got := explained(t, s, tokens["whole"], `{"stay_id":"S-1001","orgs":["H0001"]}`); !slices.Equal(got, before) {
+		t.Errorf("asked for the first hospital's case, the region is told %q, want %q", got, before)
+	}
+}
+
+// explained are the sentences about a case.
+func explained(t *testing.T, s served, token, question string) []string {
+	t.Helper()
+	status, rows := s.post(t, token, "/v1/case", question)
+	if status != 200 || len(rows) == 0 {
+		t.Fatalf("%s: got %d with %d sentences", question, status, len(rows))
+	}
+	return column(rows, "text")
+}

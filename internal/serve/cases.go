@@ -33,8 +33,8 @@ type Told struct {
 }
 
 // Teller groups one case of a publication once more and tells the way it goes. It asks nobody's permission: the Cases
-// that call it have looked whether the case is within the caller's Scope.
-type Teller func(ctx context.Context, stay, scheme string, publication int64) (*Told, error)
+// that call it have looked whether the case is within the caller's Scope. A case is its organisation and its stay.
+type Teller func(ctx context.Context, org, stay, scheme string, publication int64) (*Told, error)
 
 // Cases shows single cases of a lake. It is safe for concurrent use.
 type Cases struct {
@@ -175,7 +175,8 @@ SELECT
     grouped.scheme
 FROM fact_case_group AS grouped
 LEFT JOIN fact_case_settle AS settled
-    ON settled.stay_id = grouped.stay_id
+    ON settled.org_code = grouped.org_code
+    AND settled.stay_id = grouped.stay_id
     AND settled.scheme = grouped.scheme
     AND settled.scheme_hash = grouped.scheme_hash
     AND %s
@@ -225,6 +226,13 @@ func (c *Cases) Explain(ctx context.Context, req api.CaseRequest, scope queries.
 	if req.Scheme != "" {
 		chosen = "grouped.scheme = " + s.bind(req.Scheme)
 	}
+	if len(req.Orgs) > 0 {
+		var orgs []string
+		for _, org := range req.Orgs {
+			orgs = append(orgs, s.bind(org))
+		}
+		chosen += " AND grouped.org_code IN (" + strings.Join(orgs, ", ") + ")"
+	}
 	s.text = fmt.Sprintf(`SELECT
     grouped.org_code,
     grouped.scheme
@@ -233,7 +241,7 @@ WHERE
     %s
     AND grouped.stay_id = %s
     AND %s
-ORDER BY grouped.discharge_date DESC
+ORDER BY grouped.discharge_date DESC, grouped.org_code
 LIMIT 1`, confined, s.bind(req.StayID), chosen)
 	s.uses = []engine.Use{{Table: groupTable}}
 	for _, t := range uses {
@@ -255,7 +263,7 @@ LIMIT 1`, confined, s.bind(req.StayID), chosen)
 	if org == "" {
 		return nil, missing
 	}
-	told, err := c.tell(ctx, req.StayID, scheme, publication)
+	told, err := c.tell(ctx, org, req.StayID, scheme, publication)
 	if err != nil {
 		return nil, fmt.Errorf("case: %w", err)
 	}

@@ -51,10 +51,11 @@ type CaseListRequest struct {
 
 // CaseRequest asks why one case was grouped as it was.
 type CaseRequest struct {
-	StayID   string `json:"stay_id"`
-	Scheme   string `json:"scheme,omitempty"`
-	Language string `json:"language,omitempty"` // zh or en: of the sentences
-	AsOf     int64  `json:"as_of,omitempty"`
+	StayID   string   `json:"stay_id"`
+	Orgs     []string `json:"orgs,omitempty"` // the organisations that it may be of; none: any in the token's scope
+	Scheme   string   `json:"scheme,omitempty"`
+	Language string   `json:"language,omitempty"` // zh or en: of the sentences
+	AsOf     int64    `json:"as_of,omitempty"`
 }
 
 // choicePattern is what ids of schemes and parameter sets look like; filters may hold any text, they travel bound.
@@ -128,6 +129,8 @@ func (r *CaseRequest) Check() error {
 		return fault.New(fault.Usage, "request: stay_id is needed")
 	case len(r.StayID) > 200:
 		return fault.New(fault.Usage, "request: stay_id is longer than 200 bytes")
+	case len(r.Orgs) > MaxValues:
+		return fault.New(fault.Usage, "request: orgs: %d values are more than %d", len(r.Orgs), MaxValues)
 	case r.Language != "" && r.Language != "zh" && r.Language != "en":
 		return fault.New(fault.Usage, "request: language: zh or en")
 	case r.AsOf < 0:

@@ -129,7 +129,7 @@ func (s *Source) caseFrame(ctx context.Context, req *backend.QueryDataRequest, q
 			frame.Meta.Notices = []data.Notice{{Severity: data.NoticeSeverityInfo, Text: words.choose}}
 			return frame, nil
 		}
-		ask := &api.CaseRequest{StayID: stay, Scheme: model.Scheme, Language: words.language}
+		ask := &api.CaseRequest{StayID: stay, Orgs: given(model.Orgs), Scheme: model.Scheme, Language: words.language}
 		long, err := s.explained(ctx, ask, caller)
 		if err != nil {
 			return nil, err
@@ -165,7 +165,7 @@ type explaining struct {
 // explained asks why a case was grouped as it was. The panels of one page that ask for the same case at the same time,
 // in the name of the same person, share one question, which is one look in the audit book; nothing is kept after it.
 func (s *Source) explained(ctx context.Context, ask *api.CaseRequest, caller string) (*longAnswer, error) {
-	key := strings.Join([]string{ask.StayID, ask.Scheme, ask.Language, caller}, "\x00")
+	key := strings.Join([]string{ask.StayID, strings.Join(ask.Orgs, "\x01"), ask.Scheme, ask.Language, caller}, "\x00")
 	s.mu.Lock()
 	if s.cases == nil {
 		s.cases = map[string]*explaining{}
