@@ -191,7 +191,7 @@ test('the drill-down shows one department', { timeout: 300_000 }, async (t) => {
   assert.ok(whole > 0 && whole < 3671, `${whole} of 3671`);
 });
 
-const hospital = (t, params = {}) => dashboard(t, { board: 'hospital_drg', ...JUNE, ...params }, 24);
+const hospital = (t, params = {}) => dashboard(t, { board: 'hospital_drg', ...JUNE, ...params }, 31);
 
 test("a hospital's DRG page shows its figures", { timeout: 300_000, skip: !sanyi && 'needs a lake' }, async (t) => {
   const { page, errors, panel, text } = await hospital(t);
@@ -199,12 +199,17 @@ test("a hospital's DRG page shows its figures", { timeout: 300_000, skip: !sanyi
   assert.match(await text('入组病例'), /\d+ 例/);
   assert.match(await text('病例组合指数 CMI'), /\d\.\d\d/);
   assert.match(await text('入组率'), /\d+\.\d\s?%/);
-  assert.match(await text('费用消耗指数'), /1\.00/); // the whole region beside itself
+  assert.match(await text('费用消耗指数'), /无可比病组/); // two hospitals: each would learn of the other
+  assert.match(await text('有标杆病例占比'), /0\.0\s?%/);
   assert.match(await text('结余(标准减费用)'), /-?\d+ 元/);
   assert.match(await text('与官方分组一致率'), /无官方分组|%/);
   assert.equal(await panel('CMI与入组率月度走势').locator('.u-over').count(), 1);
   assert.match(await text('权重(RW)区间占比'), /RW<0\.5.*%/);
-  assert.match(await text('科室'), /科室 入组病例 总权重 CMI 费用指数 时间指数 结余 每权重结余/);
+  assert.match(await text('科室'), /科室 入组病例 总权重 CMI 费用指数 时间指数 结余 每权重结余 象限/);
+  assert.match(await text('科室'), /CMI(≥|<)1 (有结余|亏损)/);
+  assert.match(await text('医师'), /医师 入组病例 总权重 CMI 费用指数 时间指数/);
+  assert.match(await text('无权重病例占比'), /\d+\.\d\s?%/);
+  assert.match(await text('低风险组死亡例数'), /\d+ 例|暂无/);
   assert.match(await text('未入组原因'), /0000组 主要诊断不在任何大类 \d+ 例/);
   assert.match(await text('病例清单'), /住院ID 出院日期 机构 出院科室/);
   assert.match(await text('病例清单'), /2025-06-\d\d/);
