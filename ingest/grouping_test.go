@@ -524,7 +524,7 @@ func whatIf(t *testing.T, w *ward, params, weights string) {
 		t.Errorf("at twice the rate the standard is %s, want %s (moved %d, settled %d)", got, want, a.Moved, a.Settled)
 	}
 	c := run(cases.Scenario{Params: params, Mix: []cases.Mix{{Org: "HA", Group: a.Hospitals[0].Org, Cases: 0}, {Org: "HB", Group: "BR25", Cases: 0}}})
-	if c.Hospitals[0].Cases != 1 {
+	if c.Hospitals[0].Cases != 1 || len(c.Spans) != 1 {
 		t.Errorf("a mix that names other groups changed the cases to %d", c.Hospitals[0].Cases)
 	}
 }

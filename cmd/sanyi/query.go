@@ -121,7 +121,7 @@ func (f *queryFlags) run(ctx context.Context, stdout io.Writer) (err error) {
 	if f.explain {
 		return f.explainPlan(ctx, stdout, plan, view)
 	}
-	e, done, err := f.engine(ctx, l, set, view)
+	e, done, err := f.engine(ctx, l, set, view, plan)
 	if err != nil {
 		return err
 	}
@@ -134,9 +134,9 @@ func (f *queryFlags) run(ctx context.Context, stdout io.Writer) (err error) {
 }
 
 // engine answers from the lake, or from what it would be by the flags of a what-if.
-func (f *queryFlags) engine(ctx context.Context, l *lake.Lake, set *schema.Set, view *lake.View) (engine.Engine, func() error, error) {
+func (f *queryFlags) engine(ctx context.Context, l *lake.Lake, set *schema.Set, view *lake.View, plan *queries.Plan) (engine.Engine, func() error, error) {
 	if f.whatIf.asked() {
-		return f.whatIf.open(ctx, l, set, view)
+		return f.whatIf.open(ctx, l, set, view, plan)
 	}
 	e, err := duckdb.Open(l, set, duckdb.Options{Connections: 1})
 	if err != nil {
@@ -157,6 +157,9 @@ func (f *queryFlags) complete() error {
 	case "table", "csv", "json", "arrow", "parquet":
 	default:
 		return fault.New(fault.Usage, "format %q: one of table, csv, json, arrow, parquet", f.format)
+	}
+	if err := f.whatIf.allowed(f.scheme, f.params); err != nil {
+		return err
 	}
 	f.req.By, f.req.Compare = splitAll(f.by), splitAll(f.compare)
 	f.req.Choose = map[string]string{}

@@ -46,8 +46,9 @@ func settleCommand() *cobra.Command {
   in    {id, org, level, insurance, group, status, total_fee, los_days, personal_pay, other_pay, fund_booked, …}
         with --scheme also {sex, age_years, …, dx[], ops[]}: the case is grouped first
   out   one object a case; with --by org one a hospital, cleared by the tiers of the parameter file where funds were booked
-  two --params: by hospital, the difference and its parts volume, structure and price, which sum to it exactly
-  with --lake the cases of the lake, grouped by --scheme (default: the lake's first): nothing is published
+  two --params: by hospital, the difference and its parts volume, structure, price and by item, which sum to it exactly
+  with --lake the cases of the lake, grouped by --scheme (an id, or a folder as ./mine; default: as the lake groups) and settled by --params (default: as the lake
+  settles), year by year: nothing is published
   --kind drg.rw, dip.annual, …: one formula of the norms for each JSON object of the input (--kind list names them)
 Money comes and goes as decimal text or numbers; it is never rounded except as the parameter file says.`),
 		Example: `  sanyi settle --params suzhou_2025.yaml --by org grouped.ndjson
@@ -268,7 +269,7 @@ func (f *settleFlags) compare(out io.Writer, params []*settle.Params, cases []se
 	}
 	enc := json.NewEncoder(out)
 	enc.SetEscapeHTML(false)
-	for _, c := range settle.Compare(params[0].Hospitals(a), params[1].Hospitals(b)) {
+	for _, c := range settle.Compare(settle.Parts(a), settle.Parts(b)) {
 		if err := enc.Encode(c); err != nil {
 			return err
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/shopspring/decimal"
@@ -34,19 +35,17 @@ func (f *settleLakeFlags) register(cmd *cobra.Command) {
 	fl.StringVar(&f.lake.dir, "lake", "", lang.Pick("结算湖内病例（只测算，不发布）", "settle the cases of this lake; its figures are not touched"))
 	fl.StringVar(&f.from, "from", "", lang.Pick("出院起始日", "with --lake: first day of discharge"))
 	fl.StringVar(&f.to, "to", "", lang.Pick("出院截止日的次日", "with --lake: the day after the last one"))
-	fl.StringVar(&f.mix, "mix", "", lang.Pick("第二方案的病例结构（CSV：org_code,group_code,cases）", "with --lake: other numbers of cases for the last scenario (CSV: org_code,group_code,cases)"))
+	fl.StringVar(&f.mix, "mix", "", lang.Pick("第二方案的病例结构（CSV：org_code,group_code,cases，每个结算期的出院例数）", "with --lake: other numbers of discharges in each span for the last scenario (CSV: org_code,group_code,cases)"))
 	fl.Int64Var(&f.as, "as-of", 0, lang.Pick("以哪次发布为准", "with --lake: as of which publication"))
 	fl.BoolVar(&f.asJSON, "json", false, lang.Pick("与 --lake 同用：输出 JSON", "with --lake: JSON"))
 }
 
-// scenarios pairs parameters, schemes and payment tables: the last of each goes on for those that are missing.
+// scenarios pairs parameters, schemes and payment tables: the last of each goes on for those that are missing, and what
+// none is given of is as the lake has it.
 func (f *settleFlags) scenarios() ([]cases.Scenario, error) {
-	n := max(len(f.params), len(f.schemes))
-	if n == 0 || n > 2 {
-		return nil, fault.New(fault.Usage, "%s", lang.Pick("请给一个或两个 --params（可配 --scheme、--weights）", "give one or two --params, with --scheme and --weights where they differ"))
-	}
-	if len(f.params) == 0 {
-		return nil, fault.New(fault.Usage, "--params is wanted (--show-national prints an example to start from)")
+	n := max(len(f.params), len(f.schemes), len(f.weights), 1)
+	if n > 2 {
+		return nil, fault.New(fault.Usage, "%s", lang.Pick("最多比较两个方案：--params、--scheme、--weights 各至多两个", "at most two are compared: --params, --scheme and --weights twice each"))
 	}
 	var out []cases.Scenario
 	for i := range n {
@@ -54,19 +53,13 @@ func (f *settleFlags) scenarios() ([]cases.Scenario, error) {
 		for _, p := range []struct {
 			to   *string
 			from []string
-			file bool
-		}{{&s.Params, f.params, true}, {&s.Scheme, f.schemes, false}, {&s.Weights, f.weights, true}} {
-			if len(p.from) == 0 {
-				continue
+		}{{&s.Params, f.params}, {&s.Scheme, f.schemes}, {&s.Weights, f.weights}} {
+			if len(p.from) > 0 {
+				*p.to = p.from[min(i, len(p.from)-1)]
 			}
-			*p.to = p.from[min(i, len(p.from)-1)]
-			if p.file {
-				path, err := filepath.Abs(*p.to)
-				if err != nil {
-					return nil, err
-				}
-				*p.to = path
-			}
+		}
+		if err := placed(&s); err != nil {
+			return nil, err
 		}
 		out = append(out, s)
 	}
@@ -81,6 +74,25 @@ func (f *settleFlags) scenarios() ([]cases.Scenario, error) {
 		out[len(out)-1].Mix = mix
 	}
 	return out, nil
+}
+
+// placed tells a folder from the id of a scheme, by its separator (./mine is a folder), and makes paths absolute: those of
+// the command line are of the folder that it was given in, not of the lake.
+func placed(s *cases.Scenario) error {
+	if strings.ContainsRune(s.Scheme, filepath.Separator) || s.Scheme == "." || s.Scheme == ".." {
+		s.Folder, s.Scheme = s.Scheme, ""
+	}
+	for _, path := range []*string{&s.Folder, &s.Weights, &s.Params} {
+		if *path == "" {
+			continue
+		}
+		full, err := filepath.Abs(*path)
+		if err != nil {
+			return err
+		}
+		*path = full
+	}
+	return nil
 }
 
 // runLake settles the cases of a lake by one scenario, or by two and compares them.
@@ -104,6 +116,9 @@ func (f *settleFlags) runLake(ctx context.Context, out io.Writer) error {
 			r, err := w.Run(ctx, s, f.inLake.from, f.inLake.to)
 			if err != nil {
 				return err
+			}
+			if len(r.Spans) == 0 && s.Params == "" {
+				return fault.New(fault.Usage, "the lake settles no %s cases in that span (sanyi settle use): name parameters with --params", r.Scheme)
 			}
 			results = append(results, r)
 		}
@@ -133,10 +148,13 @@ func (f *settleLakeFlags) sayScenario(out io.Writer, name string, r *cases.Scena
 	fmt.Fprintf(out, lang.Pick("%s方案 %s（%.12s），参数 %.12s：%d 例，入组 %d，与湖内现行分组不同 %d，结算 %d\n",
 		"%sscheme %s (%.12s), parameters %.12s: %d cases, %d grouped, %d in another group than the lake's, %d settled\n"),
 		name, r.Scheme, r.SchemeHash, r.ParamsHash, r.Cases, r.Grouped, r.Moved, r.Settled)
+	for _, s := range r.Spans {
+		fmt.Fprintf(out, lang.Pick("  %s：%s 至 %s 前，%d 例\n", "  %s: from %s to before %s, %d cases\n"), s.Params, s.From, s.To, s.Cases)
+	}
 }
 
 func (f *settleLakeFlags) writeTwo(out io.Writer, results []*cases.ScenarioResult) error {
-	changes := settle.Compare(results[0].Hospitals, results[1].Hospitals)
+	changes := settle.Compare(results[0].Parts, results[1].Parts)
 	if f.asJSON {
 		return writeJSON(out, struct {
 			A       *cases.ScenarioResult `json:"a"`
@@ -147,15 +165,15 @@ func (f *settleLakeFlags) writeTwo(out io.Writer, results []*cases.ScenarioResul
 	f.sayScenario(out, "A ", results[0])
 	f.sayScenario(out, "B ", results[1])
 	w := tabwriter.NewWriter(out, 2, 4, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, lang.Pick("机构\t病例A\t病例B\tCMI A\tCMI B\t应付A\t应付B\t差额\t数量\t结构\t价格\t", "ORG\tCASES A\tCASES B\tCMI A\tCMI B\tPAID A\tPAID B\tDIFFERENCE\tVOLUME\tSTRUCTURE\tPRICE\t"))
+	fmt.Fprintln(w, lang.Pick("机构\t病例A\t病例B\tCMI A\tCMI B\t应付A\t应付B\t差额\t数量\t结构\t价格\t按项目\t", "ORG\tCASES A\tCASES B\tCMI A\tCMI B\tPAID A\tPAID B\tDIFFERENCE\tVOLUME\tSTRUCTURE\tPRICE\tBY ITEM\t"))
 	money := func(d decimal.Decimal) string { return d.StringFixed(2) }
 	for _, c := range changes {
 		org := c.Org
 		if org == "" {
 			org = lang.Pick("全区域", "region")
 		}
-		fmt.Fprintf(w, "%s\t%d\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", org, c.CasesA, c.CasesB, c.CMIA.StringFixed(4), c.CMIB.StringFixed(4), money(c.AmountA), money(c.AmountB),
-			money(c.Difference), money(c.Volume), money(c.Structure), money(c.Price))
+		fmt.Fprintf(w, "%s\t%d\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", org, c.CasesA, c.CasesB, c.CMIA.StringFixed(4), c.CMIB.StringFixed(4), money(c.AmountA), money(c.AmountB),
+			money(c.Difference), money(c.Volume), money(c.Structure), money(c.Price), money(c.ByItem))
 	}
 	return w.Flush()
 }

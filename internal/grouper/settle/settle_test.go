@@ -3,7 +3,6 @@ package settle_test
 import (
 	"encoding/json"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"slices"
 	"strconv"
@@ -240,45 +239,6 @@ func TestClearingByTiers(t *testing.T) {
 		if got.String() != test.want || tier != test.tier {
 			t.Errorf("booked %s of %s due: got %s (%s), want %s (%s)", test.booked, test.due, got, tier, test.want, test.tier)
 		}
-	}
-}
-
-func TestVolumeStructureAndPriceSumToTheDifference(t *testing.T) {
-	rng := rand.New(rand.NewPCG(1, 2))
-	p := params(t, regional)
-	q := params(t, strings.ReplaceAll(regional, "value: 10000", "value: 10433.21"))
-	groups := []string{"BR23", "ES31", "IC29", "GZ99", "none"}
-	for range 200 {
-		var a, b []settle.Case
-		for i := range rng.IntN(60) {
-			x := c(strconv.Itoa(i), groups[rng.IntN(len(groups))], fmt.Sprintf("%d.%02d", 500+rng.IntN(60000), rng.IntN(100)))
-			x.Org = fmt.Sprintf("H%d", rng.IntN(4))
-			if rng.IntN(3) > 0 {
-				a = append(a, x)
-			}
-			if rng.IntN(3) > 0 {
-				b = append(b, x)
-			}
-		}
-		ra, err := p.Settle(a)
-		if err != nil {
-			t.Fatal(err)
-		}
-		rb, err := q.Settle(b)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, ch := range settle.Compare(p.Hospitals(ra), q.Hospitals(rb)) {
-			if sum := ch.Volume.Add(ch.Structure).Add(ch.Price); !sum.Equal(ch.Difference) || !ch.AmountB.Sub(ch.AmountA).Equal(ch.Difference) {
-				t.Fatalf("%s: parts sum to %s, the difference is %s", ch.Org, sum, ch.Difference)
-			}
-		}
-	}
-	ra, _ := p.Settle([]settle.Case{c("1", "BR23", "8000"), c("2", "BR23", "8000")})
-	rb, _ := q.Settle([]settle.Case{c("1", "BR23", "8000"), c("2", "BR23", "8000")})
-	only := settle.Compare(p.Hospitals(ra), q.Hospitals(rb))[0]
-	if !only.Volume.IsZero() || !only.Structure.IsZero() || only.Price.String() != "693.14" {
-		t.Errorf("a new rate alone: got volume %s, structure %s, price %s, want 0, 0, 693.14", only.Volume, only.Structure, only.Price)
 	}
 }
 
