@@ -3,6 +3,7 @@ WITH
 -- rows for which another one is found
 again_dg_back AS (
     SELECT DISTINCT
+        base.org_code,
         base.stay_id,
         base.scheme,
         base.scheme_hash
@@ -21,13 +22,14 @@ again_dg_back AS (
 counted AS (
     SELECT
         stay.plan_readmit31 AS stay__plan_readmit31,
-        again_dg_back.stay_id IS NOT NULL AS again_dg_back
+        again_dg_back.org_code IS NOT NULL AS again_dg_back
     FROM fact_case_group AS base
     LEFT JOIN fact_inp_stay AS stay
         ON stay.org_code = base.org_code
         AND stay.stay_id = base.stay_id
     LEFT JOIN again_dg_back
-        ON again_dg_back.stay_id = base.stay_id
+        ON again_dg_back.org_code = base.org_code
+        AND again_dg_back.stay_id = base.stay_id
         AND again_dg_back.scheme = base.scheme
         AND again_dg_back.scheme_hash = base.scheme_hash
     WHERE base.discharge_date >= CAST($8 AS DATE) AND base.discharge_date < CAST($9 AS DATE)
