@@ -52,6 +52,18 @@ func TestARegionSetsItsOwnThreshold(t *testing.T) {
 			t.Error("the benchmark is no definition of the figure")
 		}
 	}
+	untrimmed := strings.Replace(readBenchmark(t, "group_mean"), "trim: {by: total_fee, lowest: 0.025, highest: 0.025}\n", "", 1) + "replaces: \"this region does not trim\"\n"
+	c, err := queries.LoadFor(set, []string{"G010"}, queries.Shipped(), fstest.MapFS{"benchmarks/group_mean.yaml": {Data: []byte(untrimmed)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := c.Compile(queries.Request{Indicators: []string{"G010"}, Period: "2025-03", Now: at(t, "2025-06-01").Now}, queries.WholeLake("test"), d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sql := p.Statements()[0].SQL; strings.Contains(sql, "cume_dist") {
+		t.Errorf("trimmed although the region does not:\n%s", sql)
+	}
 	overlay = fstest.MapFS{"benchmarks/group_mean.yaml": {Data: []byte(readBenchmark(t, "group_mean"))}}
 	if _, err := queries.LoadFor(set, []string{"G010"}, queries.Shipped(), overlay); err == nil || !strings.Contains(err.Error(), "say replaces: and why") {
 		t.Errorf("a benchmark redefined without replaces: %v", err)
@@ -67,6 +79,12 @@ func TestWrongBenchmarksSayWhatIsWrong(t *testing.T) {
 	for _, k := range []struct{ name, file, old, text, want string }{
 		{"not declared to look across", "group_mean", "looks_across: region", "", "looks_across: region is wanted"},
 		{"schemes mixed", "group_mean", "same: [scheme]", "same: [insutype]", "scheme of fact_case_group is neither in by nor in same"},
+		{"no period", "group_mean", "period: month", "", "month (the whole month in which a row stands) or asked"},
+		{"nobody guarded", "group_mean", "guard: {others: 2, largest: 0.85}", "", "guard: wants others, at least 2"},
+		{"guarded by one other, who is the difference", "group_mean", "others: 2", "others: 1", "guard: wants others, at least 2"},
+		{"trimmed by a text", "group_mean", "by: total_fee", "by: group_code", "trim: group_code is varchar(60), not a number"},
+		{"trimmed by nothing", "group_mean", "by: total_fee", "by: price", "trim: no column price"},
+		{"trimmed away", "group_mean", "lowest: 0.025, highest: 0.025", "lowest: 0.5, highest: 0.5", "together below 1"},
 		{"no threshold", "group_mean", "min_cases: 15", "", "min_cases"},
 		{"sensitive group", "group_mean", "by: [group_code]", "by: [person_key]", "is sensitive"},
 		{"no aggregate", "group_mean", `"avg(total_fee)"`, "total_fee", "one aggregate such as avg(total_fee)"},
