@@ -183,6 +183,12 @@ func byItem(r Row, tier, method string) Row {
 	return r
 }
 
+// unpriced is a case that the parameters have no weight for: what it costs is no standard, so that it makes no profit.
+func unpriced(r Row, what string) Row {
+	r.Tier, r.Method = TierUnpriced, TierUnpriced+":"+what
+	return r
+}
+
 func (e Exclusion) takes(c *Case) bool {
 	switch {
 	case e.Day:
@@ -254,7 +260,7 @@ func (p *Params) tcm(r *Row) dec {
 
 func (p *Params) byRate(r *Row) error {
 	if r.w == nil || (r.w.RW == nil && r.w.Standard == nil) {
-		*r = byItem(*r, TierExcluded, "no_weight")
+		*r = unpriced(*r, "no_weight")
 		return nil
 	}
 	if r.w.RW != nil {
@@ -324,7 +330,7 @@ func byLimits(r *Row) string {
 
 func (p *Params) byPoints(r *Row) {
 	if r.w == nil || r.w.Mean == nil || p.AllMean == nil {
-		*r = byItem(*r, TierExcluded, "no_points")
+		*r = unpriced(*r, "no_points")
 		return
 	}
 	mean := r.w.Mean.Decimal
@@ -362,7 +368,7 @@ func (p *Params) byScore(r *Row) {
 	case r.c.Score != nil:
 		score = r.c.Score
 	default:
-		*r = byItem(*r, TierExcluded, "no_score")
+		*r = unpriced(*r, "no_score")
 		return
 	}
 	r.RW = score

@@ -225,6 +225,24 @@ func TestDIPBasicDiseaseHasOneCoefficientForEveryLevel(t *testing.T) {
 	}
 }
 
+// TestACaseWithoutAWeightHasNoPrice, and makes no profit: to pay its cost would hide it.
+func TestACaseWithoutAWeightHasNoPrice(t *testing.T) {
+	for name, p := range map[string]*settle.Params{
+		"no_weight": params(t, regional),
+		"no_points": params(t, "scheme: points\nall_mean: 10000\npoint_values: [{value: 100}]\n"),
+		"no_score":  params(t, "scheme: dip\npoint_values: [{value: 100}]\n"),
+	} {
+		rows, err := p.SettleAll([]settle.Case{c("1", "XX99", "12000")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, h := rows[0], p.Hospitals(rows)[0]
+		if r.Tier != settle.TierUnpriced || r.Method != "unpriced:"+name || !r.Standard.IsZero() || !r.FundDue.IsZero() || !r.ProfitFormula.IsZero() || h.Unpriced != 1 {
+			t.Errorf("%s: tier %s, method %s, standard %s, due %s, profit %s, %d unpriced", name, r.Tier, r.Method, r.Standard, r.FundDue, r.ProfitFormula, h.Unpriced)
+		}
+	}
+}
+
 func TestClearingByTiers(t *testing.T) {
 	p := params(t, regional)
 	for _, test := range []struct{ booked, due, want, tier string }{
