@@ -184,6 +184,7 @@ A line that is no case gets the reason BAD_CASE and a message. The layout of a p
 	flags.StringVar(&inFormat, "in", "auto", "auto | ndjson | csv")
 	flags.BoolVar(&strict, "strict", false, lang.Pick("有无法读取的行时退出码为3", "exit 3 when a line was no case"))
 	flags.StringVar(&lakeAt.dir, "lake", "", lang.Pick("将湖内全部病例按 grouping.yaml 重新分组并发布", "group every stay of this lake anew, by its grouping.yaml, as a publication"))
+	flags.StringVar(&stay.Org, "org", "", lang.Pick("与 --stay 合用：哪个机构的住院（多个机构有同一住院ID时）", "with --stay: whose stay, where several organisations have one of that number"))
 	flags.StringVar(&stay.Stay, "stay", "", lang.Pick("解释湖内一例的分组过程", "with --lake: explain how this stay came to its group"))
 	flags.Int64Var(&stay.Publication, "as-of", 0, lang.Pick("以哪次发布为准", "with --stay: as of which publication"))
 	flags.BoolVar(&asJSON, "json", false, lang.Pick("与 --lake 同用：输出 JSON", "with --lake: JSON"))
@@ -193,12 +194,12 @@ A line that is no case gets the reason BAD_CASE and a message. The layout of a p
 // lakeOrCases refuses flags that would be ignored: a lake says itself what it groups by, and a stay is of a lake.
 func lakeOrCases(cmd *cobra.Command, args []string) error {
 	is := cmd.Flags().Changed
-	refused, why := []string{"stay", "as-of"}, "is of a lake: name it by --lake"
+	refused, why := []string{"stay", "org", "as-of"}, "is of a lake: name it by --lake"
 	switch {
 	case is("lake") && is("stay"):
 		refused, why = []string{"qy-mode", "invalid-principal-op", "cc-requires-poa", "basic-after-core", "trace", "format", "in", "strict", "dir"}, "a stay of a lake is explained by what grouped it"
 	case is("lake"):
-		refused = []string{"scheme", "qy-mode", "invalid-principal-op", "cc-requires-poa", "basic-after-core", "trace", "format", "in", "strict", "dir", "as-of"}
+		refused = []string{"scheme", "qy-mode", "invalid-principal-op", "cc-requires-poa", "basic-after-core", "trace", "format", "in", "strict", "dir", "org", "as-of"}
 		why = "a lake is grouped by its " + cases.ConfigFile + " (sanyi scheme use changes it); sanyi settle --lake and sanyi query --what-if-scheme try another scheme"
 	}
 	for _, name := range refused {

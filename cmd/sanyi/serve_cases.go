@@ -15,8 +15,9 @@ import (
 // caseTeller groups a case once more for the door: what the lake keeps of its cases is ingest's to know, and the door
 // does not import it.
 func caseTeller(l *lake.Lake, set *schema.Set) serve.Teller {
+	explainer := cases.NewExplainer(l, set)
 	return func(ctx context.Context, org, stay, scheme string, publication int64) (*serve.Told, error) {
-		x, err := cases.Explain(ctx, l, set, cases.ExplainRequest{Stay: stay, Org: org, Scheme: scheme, Publication: publication})
+		x, err := explainer.Explain(ctx, cases.ExplainRequest{Stay: stay, Org: org, Scheme: scheme, Publication: publication})
 		if err != nil {
 			return nil, err
 		}

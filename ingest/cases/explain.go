@@ -2,10 +2,10 @@ package cases
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
+	"sync"
 	"time"
 
 	"github.com/sanyi-lake/sanyi/internal/engine/duckdb"
@@ -86,9 +86,29 @@ type SettledLine struct {
 	Profit       string `json:"profit_formula"`
 }
 
-// Explain groups one case of a publication again, by the tables that the publication stored, and tells the path. The
-// caller has to know that whoever asks may see the case.
-func Explain(ctx context.Context, l *lake.Lake, set *schema.Set, req ExplainRequest) (out *Explanation, err error) {
+// Explainer explains cases of a lake. It keeps the methods that it compiled; safe for concurrent use.
+type Explainer struct {
+	lake *lake.Lake
+	set  *schema.Set
+
+	mu      sync.Mutex
+	methods map[string]*Method // by the hash of what a publication stored
+}
+
+// NewExplainer makes one.
+func NewExplainer(l *lake.Lake, set *schema.Set) *Explainer {
+	return &Explainer{lake: l, set: set, methods: map[string]*Method{}}
+}
+
+// Explain explains one case, once: see Explainer.
+func Explain(ctx context.Context, l *lake.Lake, set *schema.Set, req ExplainRequest) (*Explanation, error) {
+	return NewExplainer(l, set).Explain(ctx, req)
+}
+
+// Explain groups one case of a publication again, by the tables and words that the publication stored, and tells the
+// path. The caller has to know that whoever asks may see the case.
+func (e *Explainer) Explain(ctx context.Context, req ExplainRequest) (out *Explanation, err error) {
+	l := e.lake
 	v, err := l.View(ctx, req.Publication)
 	if err != nil {
 		return nil, err
@@ -102,20 +122,20 @@ func Explain(ctx context.Context, l *lake.Lake, set *schema.Set, req ExplainRequ
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, loader.Close()) }()
-	r := reader{loader: loader, set: set, files: v.AllFiles}
+	r := reader{loader: loader, set: e.set, files: v.AllFiles}
 	out = &Explanation{Stay: req.Stay, Publication: v.Publication().ID}
 	if err := r.place(ctx, req, out); err != nil {
 		return nil, err
 	}
-	m, err := storedMethod(ctx, l, out.Publication, out.Scheme, out.SchemeHash)
+	was, err := storedAt(ctx, l, out.Publication)
 	if err != nil {
 		return nil, err
 	}
-	config, err := ReadConfig(l.Dir())
+	m, err := e.method(was, out.Scheme, out.SchemeHash)
 	if err != nil {
 		return nil, err
 	}
-	r.level, r.insure = config.Levels, config.Insurance
+	r.level, r.insure = was.config.Levels, was.config.Insurance
 	out.Kind = m.Kind
 	stays, err := r.gather(ctx, out.Discharge[:7], only{org: out.Org, stay: req.Stay})
 	if err != nil {
@@ -176,26 +196,33 @@ func (r *reader) place(ctx context.Context, req ExplainRequest, out *Explanation
 	return nil
 }
 
-// storedMethod is the method of a hash, as the publication that made the rows, or an earlier one, stored it.
-func storedMethod(ctx context.Context, l *lake.Lake, publication int64, scheme, hash string) (*Method, error) {
-	for p := publication; p > 0; p-- {
-		defs, err := l.Definitions(ctx, p)
-		if err != nil {
-			return nil, err
-		}
-		for _, d := range defs {
-			if d.Kind != groupingDefinition || d.ID != scheme {
-				continue
-			}
-			var head struct {
-				Hash string `json:"hash"`
-			}
-			if err := json.Unmarshal([]byte(d.Text), &head); err == nil && head.Hash == hash {
-				return methodOf(d.Text)
-			}
-		}
+// maxMethods is how many compiled schemes an Explainer keeps: CHS-DRG 1.1 takes about 20 MB.
+const maxMethods = 8
+
+// method is the method by which a publication grouped.
+func (e *Explainer) method(was *stored, scheme, hash string) (*Method, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	text, ok := was.groupings[scheme]
+	if !ok || was.config == nil {
+		return nil, fault.New(fault.NotFound, "scheme %s: publication %d did not store its tables", scheme, was.publication)
 	}
-	return nil, fault.New(fault.NotFound, "scheme %s: no publication stored its tables with the hash of this case", scheme)
+	key := digest(text)
+	if m := e.methods[key]; m != nil {
+		return m, nil
+	}
+	m, err := methodOf(text)
+	if err != nil {
+		return nil, err
+	}
+	if m.Hash != hash {
+		return nil, fault.New(fault.NotFound, "scheme %s: the tables that publication %d stored are not those of this case", scheme, was.publication)
+	}
+	if len(e.methods) >= maxMethods {
+		clear(e.methods)
+	}
+	e.methods[key] = m
+	return m, nil
 }
 
 // explain fills in what a method makes of a case.
