@@ -177,9 +177,12 @@ func (w *WhatIf) inForce(ctx context.Context, from, to string, out *ScenarioResu
 			return nil, err
 		}
 		out.Cases, out.Grouped = out.Cases+n, out.Grouped+grouped
-		m, err := storedMethod(ctx, w.lake, w.view.Publication().ID, scheme, hash)
+		m, err := methodOf(w.stored.groupings[scheme])
 		if err != nil {
 			return nil, err
+		}
+		if m.Hash != hash {
+			return nil, fault.New(fault.NotFound, "scheme %s: the tables that publication %d stored are not those of its cases", scheme, w.stored.publication)
 		}
 		methods = append(methods, m)
 	}
