@@ -73,9 +73,26 @@ func storedAt(ctx context.Context, l *lake.Lake, publication int64) (*stored, er
 	return out, nil
 }
 
+// configAt is the configuration of a publication; of one that stored none, that of the file.
+func configAt(ctx context.Context, l *lake.Lake, publication int64) (*Config, error) {
+	was, err := storedAt(ctx, l, publication)
+	if err != nil {
+		return nil, err
+	}
+	if was.config != nil {
+		return was.config, nil
+	}
+	return ReadConfig(l.Dir())
+}
+
 // Restore writes grouping.yaml as the state of a publication (0 = the head) was grouped and settled by, and says which
 // publication stored it. A file that is there is kept beside it, under the name that it returns.
 func Restore(ctx context.Context, l *lake.Lake, publication int64) (from int64, kept string, err error) {
+	staging, err := l.Begin(ctx) // for the writer's lock: no publication is on its way
+	if err != nil {
+		return 0, "", err
+	}
+	defer func() { err = errors.Join(err, staging.Abort()) }()
 	was, err := storedAt(ctx, l, publication)
 	if err != nil {
 		return 0, "", err

@@ -48,7 +48,7 @@ func weighed(ctx context.Context, l *lake.Lake, set *schema.Set, req WeighReques
 	if err != nil {
 		return err
 	}
-	config, err := ReadConfig(l.Dir())
+	config, err := configAt(ctx, l, v.Publication().ID)
 	if err != nil {
 		return err
 	}
