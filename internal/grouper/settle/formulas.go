@@ -34,7 +34,7 @@ func WeightedMean(values, weights []decimal.Decimal) (decimal.Decimal, error) {
 	if !total.IsPositive() {
 		return decimal.Zero, fault.New(fault.Invalid, "the weights of the years sum to %s", total)
 	}
-	return div(sum, total), nil
+	return div(sum, total), nil // weights sum to 1 or 10 as a rule, so that this is exact
 }
 
 // WeightsFrom reads 1:2:7 or 0.1/0.2/0.7.
@@ -76,10 +76,11 @@ func TierOf(cost, standard, high, low decimal.Decimal) string {
 	return TierNormal
 }
 
-// MultipleOf is the high multiple for a weight or base points.
-func (h High) MultipleOf(by decimal.Decimal) decimal.Decimal {
+// MultipleOf is the high multiple for a weight or base points in hospitals of a level.
+func (h High) MultipleOf(by decimal.Decimal, level string) decimal.Decimal {
+	own := level != "" && slices.ContainsFunc(h.Bands, func(b Band) bool { return b.Level == level })
 	for _, b := range h.Bands {
-		if b.UpTo == nil || by.LessThanOrEqual(b.UpTo.Decimal) {
+		if (b.Level == level && own || b.Level == "" && !own) && (b.UpTo == nil || by.LessThanOrEqual(b.UpTo.Decimal)) {
 			return b.Multiple.Decimal
 		}
 	}
@@ -89,20 +90,20 @@ func (h High) MultipleOf(by decimal.Decimal) decimal.Decimal {
 	return decimal.Zero
 }
 
-// DeviationOf is the DIP factor of a case by cost over reference: above the high limit r its excess over the limit plus
-// 1, below the low limit r itself.
-func (p *Params) DeviationOf(cost, ref decimal.Decimal) (tier string, ratio, factor decimal.Decimal) {
+// DeviationOf is the DIP factor of a case by cost over reference, as a fraction: above the high limit r its excess over
+// the limit plus 1, below the low limit r itself. A fraction, because a score times a rounded factor would miss halves.
+func (p *Params) DeviationOf(cost, ref decimal.Decimal) (tier string, over, under decimal.Decimal) {
 	if !ref.IsPositive() {
-		return TierNormal, decimal.Zero, one
+		return TierNormal, one, one
 	}
-	ratio = div(cost, ref)
+	d := p.Deviation
 	switch {
-	case p.Deviation.High != nil && cost.GreaterThan(ref.Mul(p.Deviation.High.Decimal)):
-		return TierHigh, ratio, ratio.Sub(p.Deviation.High.Decimal).Add(one)
-	case p.Deviation.Low != nil && cost.LessThan(ref.Mul(p.Deviation.Low.Decimal)):
-		return TierLow, ratio, ratio
+	case d.High != nil && cost.GreaterThan(ref.Mul(d.High.Decimal)):
+		return TierHigh, cost.Sub(ref.Mul(d.High.Decimal)).Add(ref), ref
+	case d.Low != nil && cost.LessThan(ref.Mul(d.Low.Decimal)):
+		return TierLow, cost, ref
 	}
-	return TierNormal, ratio, one
+	return TierNormal, one, one
 }
 
 // Quota is how many of a hospital's discharges may be paid in a special way.
@@ -110,29 +111,24 @@ func Quota(discharges int64, share decimal.Decimal) int64 {
 	return share.Mul(decimal.NewFromInt(discharges)).Floor().IntPart()
 }
 
-// Excess is a case with what it cost above its standard.
-type Excess struct {
+// Claim is a case that asks for a place in a quota; the larger amount comes first, ties by id.
+type Claim struct {
 	ID     string
 	Amount decimal.Decimal
+	at     int
 }
 
-// WithinQuota orders cases by excess, ties by id, and splits them at the quota.
-func WithinQuota(cases []Excess, quota int64) (within, beyond []string) {
-	sorted := slices.Clone(cases)
-	slices.SortFunc(sorted, func(a, b Excess) int {
+// WithinQuota orders claims and splits them at the quota.
+func WithinQuota(claims []Claim, quota int64) (within, beyond []Claim) {
+	sorted := slices.Clone(claims)
+	slices.SortFunc(sorted, func(a, b Claim) int {
 		if c := b.Amount.Cmp(a.Amount); c != 0 {
 			return c
 		}
 		return strings.Compare(a.ID, b.ID)
 	})
-	for i, c := range sorted {
-		if int64(i) < quota {
-			within = append(within, c.ID)
-		} else {
-			beyond = append(beyond, c.ID)
-		}
-	}
-	return within, beyond
+	n := min(max(quota, 0), int64(len(sorted)))
+	return sorted[:n], sorted[n:]
 }
 
 // BedDayPoints adds the points of a stay tier by tier.
@@ -154,22 +150,31 @@ func BedDayPoints(los decimal.Decimal, tiers []DayTier) (points decimal.Decimal)
 // Clear is the yearly clearing of one hospital: what the fund pays for the year, by booked fund over due.
 //
 // Within the surplus the hospital keeps a share on top of what was booked; within the overrun the fund bears a share
-// of each tier up to the last one that bears anything.
+// of each tier up to the last one that bears anything. Limits are compared and shared in yuan: a ratio cut off at some
+// place, times the due, would miss halves of a fen. Where nothing is due, all that was booked lies above the last tier.
 func (p *Params) Clear(booked, due decimal.Decimal) (settlement, ratio decimal.Decimal, tier string) {
+	return p.clear(p.Tiers, booked, due)
+}
+
+func (p *Params) clear(tiers []Tier, booked, due decimal.Decimal) (settlement, ratio decimal.Decimal, tier string) {
 	if !due.IsPositive() {
-		return due, decimal.Zero, ""
+		if len(tiers) > 0 && booked.IsPositive() {
+			tier = tiers[len(tiers)-1].Title
+		}
+		return p.Rounding.money(due), decimal.Zero, tier
 	}
-	exact := div(booked, due)
-	ratio = p.Rounding.ratio(exact)
-	settlement = due
-	if len(p.Tiers) == 0 {
-		return p.Rounding.money(settlement), ratio, ""
-	}
-	from := one
-	borne := decimal.Zero
-	for _, t := range p.Tiers {
-		inside := t.UpTo == nil || exact.LessThan(t.UpTo.Decimal) || (!t.Below && exact.Equal(t.UpTo.Decimal))
-		if exact.LessThanOrEqual(one) {
+	ratio = p.Rounding.ratio(div(booked, due))
+	from, borne := due, decimal.Zero
+	for _, t := range tiers {
+		to := booked // where this tier ends, or the case within it
+		inside := true
+		if t.UpTo != nil {
+			limit := due.Mul(t.UpTo.Decimal)
+			if inside = booked.LessThan(limit) || !t.Below && booked.Equal(limit); !inside {
+				to = limit
+			}
+		}
+		if booked.LessThanOrEqual(due) {
 			if !inside {
 				continue
 			}
@@ -179,22 +184,18 @@ func (p *Params) Clear(booked, due decimal.Decimal) (settlement, ratio decimal.D
 			}
 			return p.Rounding.money(settlement), ratio, t.Title
 		}
-		if t.UpTo != nil && t.UpTo.LessThanOrEqual(one) {
+		if to.LessThanOrEqual(due) && !inside {
 			continue
 		}
-		to := exact
-		if t.UpTo != nil && t.UpTo.LessThan(exact) {
-			to = t.UpTo.Decimal
-		}
 		if t.Bear != nil {
-			borne = borne.Add(to.Sub(from).Mul(due).Mul(t.Bear.Decimal))
+			borne = borne.Add(to.Sub(from).Mul(t.Bear.Decimal))
 		}
 		from = to
 		if inside {
 			return p.Rounding.money(due.Add(borne)), ratio, t.Title
 		}
 	}
-	return p.Rounding.money(due.Add(borne)), ratio, ""
+	return p.Rounding.money(due.Add(borne)), ratio, "" // no tiers
 }
 
 // Spread is how well a grouping explains cost: RIV (1 − SSW/SST) and the CV of each group.

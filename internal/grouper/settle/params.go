@@ -11,12 +11,9 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 
 	"github.com/shopspring/decimal"
 	"go.yaml.in/yaml/v3"
-
-	"github.com/sanyi-lake/sanyi/internal/fault"
 )
 
 // Num is a decimal number in a parameter file.
@@ -24,13 +21,27 @@ type Num struct{ decimal.Decimal }
 
 // UnmarshalYAML reads a number, quoted or not, exactly as written.
 func (n *Num) UnmarshalYAML(node *yaml.Node) error {
-	d, err := decimal.NewFromString(node.Value)
+	d, err := number(node.Value)
 	if err != nil || node.Kind != yaml.ScalarNode {
 		return fmt.Errorf("line %d: a number is wanted", node.Line)
 	}
 	n.Decimal = d
 	return nil
 }
+
+// number reads a decimal of a size that money, weights and shares have: 1e999999 would fill the memory at the first sum.
+func number(text string) (decimal.Decimal, error) {
+	d, err := decimal.NewFromString(text)
+	if err == nil && (d.Exponent() > mostExponent || d.Exponent() < -mostExponent || d.NumDigits() > mostDigits) {
+		err = errors.New("a number of a sensible size is wanted")
+	}
+	return d, err
+}
+
+const (
+	mostExponent = 30
+	mostDigits   = 60
+)
 
 // N makes a number from its text; it is for defaults and tests.
 func N(text string) Num { return Num{decimal.RequireFromString(text)} }
@@ -63,13 +74,15 @@ type Params struct {
 	Special    Special       `yaml:"special_case"`
 	Fund       FundFormula   `yaml:"fund_formula"`
 	Tiers      []Tier        `yaml:"tiers"`
+	Clearing   Clearing      `yaml:"clearing"`
 	Deposit    Deposit       `yaml:"deposit"`
 	Offsite    Offsite       `yaml:"offsite"`
 	BedDay     []BedDay      `yaml:"bedday"`
 	TCM        TCM           `yaml:"tcm"`
+	Volume     Volume        `yaml:"volume_control"`
 	AllMean    *Num          `yaml:"all_mean"`     // points law: mean cost of all cases
 	PointValue []Rate        `yaml:"point_values"` // points law and DIP: fixed values
-	PointFund  []Rate        `yaml:"point_funds"`  // or funds that are divided by the points of the year
+	PointFund  []Fund        `yaml:"point_funds"`  // or funds that are divided by the points of the year
 	Rounding   Rounding      `yaml:"rounding"`
 
 	hash    string
@@ -90,19 +103,35 @@ type Rate struct {
 	Value     Num    `yaml:"value"`
 }
 
-// Weight is a row of the payment table of a group.
+// Fund is what the points of a year share. Its value is what is there for all of their cost, personal part included; a
+// fund of which only the fund's own part is known says how the rest is found (DIP norm: divide by the reimbursement
+// ratio; most cities: add what persons and other payers paid for those cases).
+type Fund struct {
+	Level     string `yaml:"level"`
+	Insurance string `yaml:"insurance"`
+	Offsite   string `yaml:"offsite"`
+	Value     Num    `yaml:"value"`
+	Ratio     *Num   `yaml:"reimbursement_ratio"` // value over this
+	Personal  bool   `yaml:"plus_personal"`       // and the personal and other payers' part of the cases
+}
+
+// Weight is a row of the payment table of a group. A zero is no price: it counts as not given.
 type Weight struct {
 	Group     string   `yaml:"group"`
 	Level     string   `yaml:"level"`
 	Insurance string   `yaml:"insurance"`
+	Org       string   `yaml:"org"`         // for one hospital: some tables name them
 	RW        *Num     `yaml:"rw"`          // weight of a DRG
 	Mean      *Num     `yaml:"mean"`        // mean cost of the group, yuan: points law
 	Score     *Num     `yaml:"score"`       // of a DIP group
 	Ref       *Num     `yaml:"ref"`         // DIP: mean cost of last year in hospitals of the level
+	Rate      *Num     `yaml:"rate"`        // yuan for a weight, in place of rates
 	Coef      *Num     `yaml:"coefficient"` // in place of the hospital's
 	Standard  *Num     `yaml:"standard"`    // in place of weight times rate
 	LowLimit  *Num     `yaml:"low_limit"`   // yuan, in place of the multiple
 	HighLimit *Num     `yaml:"high_limit"`  // yuan
+	Instead   string   `yaml:"instead"`     // group paid where the share of TCM fees is too low for this one
+	MaxCases  *Num     `yaml:"max_cases"`   // 总量控制: cases of the year that are paid in full
 	Flags     []string `yaml:"flags"`
 }
 
@@ -112,6 +141,14 @@ const (
 	FlagUnstable = "unstable" // few cases: paid by item
 	FlagItem     = "item"     // 单议病组
 	FlagTCM      = "tcm"      // 中医优势病组
+)
+
+var flags = []string{FlagBasic, FlagUnstable, FlagItem, FlagTCM}
+
+// Classes of care away from the place of insurance, as a case names them; a case that names none is local.
+const (
+	inProvince    = "in_province"
+	crossProvince = "cross_province"
 )
 
 // Coefficient is a hospital's or a level's factor.
@@ -127,12 +164,15 @@ type High struct {
 	Bands    []Band `yaml:"bands"`    // by weight, base points or none
 	Method   string `yaml:"method"`   // excess, item, normal
 	Cap      *Num   `yaml:"cap"`      // share of a hospital's discharges that may be paid so; DRG 5 %
+	Order    string `yaml:"order"`    // who comes first within the cap: excess (cost less standard), ratio, cost
 }
 
-// Band gives a multiple to groups up to a weight (or base points).
+// Band gives a multiple to hospitals of a level and groups up to a weight (or base points). Bands of a level stand for
+// all its groups; those without one are for the levels that have none of their own.
 type Band struct {
-	UpTo     *Num `yaml:"up_to"` // absent: all above
-	Multiple Num  `yaml:"multiple"`
+	Level    string `yaml:"level"`
+	UpTo     *Num   `yaml:"up_to"` // absent: all above
+	Multiple Num    `yaml:"multiple"`
 }
 
 // Low is the rule for cases far below.
@@ -143,8 +183,9 @@ type Low struct {
 
 // Deviation are the limits of DIP deviation cases, cost over reference, both exclusive.
 type Deviation struct {
-	High *Num `yaml:"high"`
-	Low  *Num `yaml:"low"`
+	High   *Num `yaml:"high"`
+	Low    *Num `yaml:"low"`
+	Review *Num `yaml:"review"` // above it a case is marked for experts
 }
 
 // Ungrouped is the rule for 0000, QY and blank groups.
@@ -154,7 +195,7 @@ type Ungrouped struct {
 	Ratio  *Num   `yaml:"ratio"`
 }
 
-// Exclusion takes cases out of payment by group; they are paid by item.
+// Exclusion takes cases out of payment by group, those for which all holds that it says; they are paid by item.
 type Exclusion struct {
 	ID     string `yaml:"id"`
 	LOSMin *Num   `yaml:"los_min"` // from this stay on
@@ -165,8 +206,10 @@ type Exclusion struct {
 
 // Special are the quotas of 特例单议, as shares of discharges: DRG 5 %, DIP 5 ‰ (医保办发〔2024〕9号).
 type Special struct {
-	DRG *Num `yaml:"drg"`
-	DIP *Num `yaml:"dip"`
+	DRG    *Num   `yaml:"drg"`
+	DIP    *Num   `yaml:"dip"`
+	Method string `yaml:"method"` // item, or uplift: the standard (or the points) times factor
+	Factor *Num   `yaml:"factor"`
 }
 
 // FundFormula says how the fund's part is found: A (technical norm) or B (standard less personal burden).
@@ -175,18 +218,33 @@ type FundFormula struct {
 	Negative string `yaml:"negative"` // zero, keep
 }
 
-// Tier is a step of the yearly clearing, by booked fund over due.
+// Clearing says whose booked fund is cleared against whose due: each type of insurance of a hospital by itself, because
+// their funds are separate (社会保险基金财务制度: 分账核算), or the hospital as one.
+type Clearing struct {
+	Of string `yaml:"of"` // insurance, org
+}
+
+// Tier is a step of the yearly clearing, by booked fund over due. Tiers of a type of insurance stand in the place of
+// those without one.
 type Tier struct {
-	Title string `yaml:"title"`
-	UpTo  *Num   `yaml:"up_to"`        // ratio, inclusive; absent: all above
-	Keep  *Num   `yaml:"surplus_kept"` // below 1: share of the surplus that the hospital keeps
-	Bear  *Num   `yaml:"overrun_borne"`
-	Below bool   `yaml:"exclusive"` // up_to itself belongs to the next tier
+	Title     string `yaml:"title"`
+	Insurance string `yaml:"insurance"`
+	UpTo      *Num   `yaml:"up_to"`        // ratio, inclusive; absent: all above
+	Keep      *Num   `yaml:"surplus_kept"` // below 1: share of the surplus that the hospital keeps
+	Bear      *Num   `yaml:"overrun_borne"`
+	Below     bool   `yaml:"exclusive"` // up_to itself belongs to the next tier
 }
 
 // Deposit is kept back and paid by the score of the assessment.
 type Deposit struct {
-	Share *Num `yaml:"share"`
+	Share  *Num    `yaml:"share"`
+	Scores []Score `yaml:"scores"` // of the year's assessment, once they are known
+}
+
+// Score is a hospital's result of the assessment as a share of 1: 0.96 pays 96 % of its deposit.
+type Score struct {
+	Org   string `yaml:"org"` // empty: any other
+	Value Num    `yaml:"value"`
 }
 
 // Offsite says how cases from elsewhere are paid: local, item, shadow (grouped and shown, not paid here).
@@ -212,6 +270,13 @@ type DayTier struct {
 type TCM struct {
 	MinShare *Num `yaml:"min_share"`
 	Factor   *Num `yaml:"factor"`
+}
+
+// Volume is the rule for groups whose number of cases is capped (总量控制病组): all cases of such a group are paid the
+// same share, so that together they come to what max_cases of them would have. Without an order of cases nobody's depends
+// on who was entered first.
+type Volume struct {
+	Of string `yaml:"of"` // region, org: whose cases the cap counts
 }
 
 // Rounding is decimal places, half up.
@@ -243,11 +308,11 @@ func Load(data []byte, name string) (*Params, error) {
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	dec.KnownFields(true)
 	if err := dec.Decode(p); err != nil && !errors.Is(err, io.EOF) {
-		return nil, fault.New(fault.Invalid, "%s: %s", name, strings.TrimPrefix(strings.ReplaceAll(err.Error(), "\n", " "), "yaml: "))
+		return nil, yamlFault(name, err)
 	}
 	sum := sha256.Sum256(data)
 	p.hash = hex.EncodeToString(sum[:])
-	if err := p.check(name); err != nil {
+	if err := p.check(name, data); err != nil {
 		return nil, err
 	}
 	p.index()
@@ -257,7 +322,8 @@ func Load(data []byte, name string) (*Params, error) {
 // Hash is that of the file, and of the weights added to it.
 func (p *Params) Hash() string { return p.hash }
 
-// AddWeights adds rows of a payment table that is kept beside the file; hash is that of the table.
+// AddWeights adds rows of a payment table that is kept beside the file; hash is that of the table. Where the file has a
+// row for the same, the file's is used.
 func (p *Params) AddWeights(rows []Weight, hash string) {
 	p.Weights = append(p.Weights, rows...)
 	sum := sha256.Sum256([]byte(p.hash + hash))
@@ -269,61 +335,43 @@ func (p *Params) index() {
 	p.weights = make(map[string][]*Weight, len(p.Weights))
 	for i := range p.Weights {
 		w := &p.Weights[i]
+		for name, n := range w.numbers() {
+			if *n != nil && (*n).IsZero() && name != "low_limit" && name != "max_cases" {
+				*n = nil // no price: published tables write 0 where a group has none
+			}
+		}
 		p.weights[w.Group] = append(p.weights[w.Group], w)
 	}
 }
 
-func (p *Params) check(name string) error {
-	oneOf := func(key, value string, allowed ...string) error {
-		if slices.Contains(allowed, value) {
-			return nil
-		}
-		return fault.New(fault.Invalid, "%s: %s: one of %s is wanted, found %q", name, key, strings.Join(allowed, ", "), value)
-	}
-	for _, err := range []error{
-		oneOf("scheme", p.Scheme, "", SchemeDRG, SchemePoints, SchemeDIP),
-		oneOf("high.method", p.High.Method, "", "excess", "item", "normal"),
-		oneOf("low.method", p.Low.Method, "", "actual", "normal"),
-		oneOf("ungrouped.method", p.Ungrouped.Method, "", "rw", "item", "ratio", "refuse"),
-		oneOf("fund_formula.formula", p.Fund.Formula, "", "A", "B"),
-		oneOf("fund_formula.negative", p.Fund.Negative, "", "zero", "keep"),
-		oneOf("offsite.in_province", p.Offsite.InProvince, "", "local", "item", "shadow"),
-		oneOf("offsite.cross_province", p.Offsite.CrossProvince, "", "local", "item", "shadow"),
-	} {
-		if err != nil {
-			return err
-		}
-	}
-	if p.Ungrouped.Method == "rw" && p.Ungrouped.RW == nil {
-		return fault.New(fault.Invalid, "%s: ungrouped.rw: method rw needs a weight", name)
-	}
-	if p.Ungrouped.Method == "ratio" && p.Ungrouped.Ratio == nil {
-		return fault.New(fault.Invalid, "%s: ungrouped.ratio: method ratio needs a share", name)
-	}
-	if p.High.Method != "" && p.High.Method != "normal" && p.High.Multiple == nil && len(p.High.Bands) == 0 {
-		return fault.New(fault.Invalid, "%s: high: a multiple or bands are wanted", name)
-	}
-	return nil
-}
-
-// rate finds the value for a case: the row that says most about it.
-func find(rows []Rate, level, insurance, offsite string) (decimal.Decimal, bool) {
+// find is the place of the row that says most about a case, -1 where none fits. said gives the pairs of what a row says
+// and what the case is; a row that says nothing fits every case. Of two rows that say as much, the first.
+func find[R any](rows []R, said func(r *R) [][2]string) int {
 	best, at := -1, -1
-	for i, r := range rows {
+	for i := range rows {
 		score := 0
-		for _, m := range [...][2]string{{r.Level, level}, {r.Insurance, insurance}, {r.Offsite, offsite}} {
-			switch m[0] {
-			case "":
-			case m[1]:
-				score++
-			default:
-				score = -10
+		for _, pair := range said(&rows[i]) {
+			if pair[0] == "" {
+				continue
 			}
+			if pair[0] != pair[1] {
+				score = -1
+				break
+			}
+			score++
 		}
 		if score > best {
 			best, at = score, i
 		}
 	}
+	return at
+}
+
+// rateOf is the value for a case.
+func rateOf(rows []Rate, level, insurance, offsite string) (decimal.Decimal, bool) {
+	at := find(rows, func(r *Rate) [][2]string {
+		return [][2]string{{r.Level, level}, {r.Insurance, insurance}, {r.Offsite, offsite}}
+	})
 	if at < 0 {
 		return decimal.Zero, false
 	}
@@ -333,7 +381,7 @@ func find(rows []Rate, level, insurance, offsite string) (decimal.Decimal, bool)
 // WeightOf is the relative weight of a group in the payment table (for DIP its score), from the row that says most about
 // the case; ok is false where the table has none.
 func (p *Params) WeightOf(group, level, insurance string) (value decimal.Decimal, ok bool) {
-	w := p.weight(group, level, insurance)
+	w := p.weight(group, "", level, insurance)
 	switch {
 	case w == nil:
 		return decimal.Zero, false
@@ -345,38 +393,29 @@ func (p *Params) WeightOf(group, level, insurance string) (value decimal.Decimal
 	return decimal.Zero, false
 }
 
-func (p *Params) weight(group, level, insurance string) *Weight {
-	var found *Weight
-	best := -1
-	for _, w := range p.weights[group] {
-		score := 0
-		for _, m := range [...][2]string{{w.Level, level}, {w.Insurance, insurance}} {
-			switch m[0] {
-			case "":
-			case m[1]:
-				score++
-			default:
-				score = -10
-			}
-		}
-		if score > best {
-			best, found = score, w
-		}
+func (p *Params) weight(group, org, level, insurance string) *Weight {
+	rows := p.weights[group]
+	if len(rows) == 1 && rows[0].Org == "" && rows[0].Level == "" && rows[0].Insurance == "" {
+		return rows[0] // most tables have one row a group
 	}
-	return found
+	at := find(rows, func(w **Weight) [][2]string {
+		return [][2]string{{(*w).Org, org}, {(*w).Level, level}, {(*w).Insurance, insurance}}
+	})
+	if at < 0 {
+		return nil
+	}
+	return rows[at]
 }
 
 func (p *Params) coefficient(org, level string) decimal.Decimal {
-	value := decimal.NewFromInt(1)
-	for _, c := range p.Coef {
-		if c.Org != "" && c.Org == org {
-			return c.Value.Decimal
-		}
-		if c.Org == "" && (c.Level == level || c.Level == "") {
-			value = c.Value.Decimal
-		}
+	at := find(p.Coef, func(c *Coefficient) [][2]string { return [][2]string{{c.Org, org}, {c.Level, level}} })
+	if i := slices.IndexFunc(p.Coef, func(c Coefficient) bool { return c.Org != "" && c.Org == org }); i >= 0 {
+		at = i // a hospital's own, whatever its level
 	}
-	return value
+	if at < 0 {
+		return one
+	}
+	return p.Coef[at].Value.Decimal
 }
 
 func has(w *Weight, flag string) bool {

@@ -6,8 +6,6 @@ import (
 	"io"
 	"strings"
 
-	"github.com/shopspring/decimal"
-
 	"github.com/sanyi-lake/sanyi/internal/fault"
 )
 
@@ -59,26 +57,34 @@ func ReadWeights(r io.Reader, name string) ([]Weight, error) {
 	}
 }
 
+// numbers are the columns of a payment table that hold one.
+func (w *Weight) numbers() map[string]**Num {
+	return map[string]**Num{
+		"rw": &w.RW, "mean": &w.Mean, "score": &w.Score, "ref": &w.Ref, "rate": &w.Rate, "coefficient": &w.Coef, "standard": &w.Standard,
+		"low_limit": &w.LowLimit, "high_limit": &w.HighLimit, "max_cases": &w.MaxCases,
+	}
+}
+
 func (w *Weight) set(column, cell string) error {
 	if cell == "" {
 		return nil
 	}
-	numbers := map[string]**Num{
-		"rw": &w.RW, "mean": &w.Mean, "score": &w.Score, "ref": &w.Ref, "coefficient": &w.Coef, "standard": &w.Standard,
-		"low_limit": &w.LowLimit, "high_limit": &w.HighLimit,
-	}
 	switch column {
 	case "group":
 		w.Group = cell
+	case "org":
+		w.Org = cell
 	case "level":
 		w.Level = cell
 	case "insurance":
 		w.Insurance = cell
+	case "instead":
+		w.Instead = cell
 	case "flags":
-		w.Flags = strings.Split(cell, "|")
+		w.Flags = strings.FieldsFunc(cell, func(r rune) bool { return r == '|' || r == ' ' })
 	default:
-		if to := numbers[column]; to != nil {
-			d, err := decimal.NewFromString(cell)
+		if to := w.numbers()[column]; to != nil {
+			d, err := number(cell)
 			if err != nil {
 				return errors.New("a number is wanted")
 			}

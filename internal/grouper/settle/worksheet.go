@@ -122,8 +122,7 @@ func sheetRate(p *Params, in []byte) (map[string]any, error) {
 	}
 	out := map[string]any{"total_cost_budget": money(p, total), "total_weight": fixed4(weight), "regional_rate": money(p, div(total, weight))}
 	for name, l := range v.Levels {
-		share := div(l.Cases.Mul(l.Mean), prior)
-		out["rate_"+name] = money(p, div(total.Mul(share), l.Cases.Mul(l.CMI)))
+		out["rate_"+name] = money(p, div(v.Fund.Mul(l.Cases).Mul(l.Mean), v.Ratio.Mul(prior).Mul(l.Cases).Mul(l.CMI)))
 	}
 	return out, nil
 }
@@ -146,7 +145,7 @@ func sheetCase(p *Params, in []byte) (map[string]any, error) {
 	if err := strictly(in, &v); err != nil {
 		return nil, err
 	}
-	coef, high, low := one, p.High.MultipleOf(v.RW), dec{}
+	coef, high, low := one, p.High.MultipleOf(v.RW, ""), dec{}
 	if v.Coef != nil {
 		coef = *v.Coef
 	}
@@ -161,18 +160,20 @@ func sheetCase(p *Params, in []byte) (map[string]any, error) {
 	}
 	standard := p.Rounding.money(v.RW.Mul(v.Rate).Mul(coef))
 	tier := TierOf(v.Cost, standard, high, low)
+	paid := standard
 	out := map[string]any{
 		"standard": money(p, standard), "ratio": fixed4(p.Rounding.ratio(div(v.Cost, standard))), "tier": tier, "result": money(p, standard.Sub(v.Cost)),
-		"fund_A": money(p, standard.Sub(v.FullSelf).Sub(v.PriorSelf).Sub(v.Deductible).Mul(v.PolicyRatio)), "fund_B": money(p, standard.Sub(v.Personal)),
-		"paid": money(p, standard),
 	}
 	switch tier {
 	case TierHigh:
 		excess := p.Rounding.money(v.Cost.Sub(standard.Mul(high)))
-		out["excess"], out["paid"], out["alt_paid_by_item"] = money(p, excess), money(p, standard.Add(excess)), money(p, v.Cost)
+		paid = standard.Add(excess)
+		out["excess"], out["alt_paid_by_item"] = money(p, excess), money(p, v.Cost)
 	case TierLow:
-		out["paid"] = money(p, v.Cost)
+		paid = v.Cost
 	}
+	c := Case{FullSelf: v.FullSelf, PriorSelf: v.PriorSelf, Deductible: v.Deductible, PolicyRatio: v.PolicyRatio, Personal: v.Personal}
+	out["paid"], out["fund_A"], out["fund_B"] = money(p, paid), money(p, p.fundPart("A", paid, &c)), money(p, p.fundPart("B", paid, &c))
 	return out, nil
 }
 
@@ -188,13 +189,20 @@ func sheetCap(p *Params, in []byte) (map[string]any, error) {
 	if p.High.Cap == nil {
 		return nil, fault.New(fault.Invalid, "high.cap is wanted in the parameters")
 	}
-	var list []Excess
+	var list []Claim
 	for id, amount := range v.Candidates {
-		list = append(list, Excess{id, amount})
+		list = append(list, Claim{ID: id, Amount: amount})
+	}
+	ids := func(claims []Claim) []string {
+		out := make([]string, len(claims))
+		for i, c := range claims {
+			out[i] = c.ID
+		}
+		return out
 	}
 	quota := Quota(v.Discharges, p.High.Cap.Decimal)
 	within, beyond := WithinQuota(list, quota)
-	return map[string]any{"cap": quota, "paid_by_item": within, "back_to_standard": beyond}, nil
+	return map[string]any{"cap": quota, "paid_by_item": ids(within), "back_to_standard": ids(beyond)}, nil
 }
 
 func sheetHospital(p *Params, in []byte) (map[string]any, error) {
@@ -215,7 +223,9 @@ func sheetHospital(p *Params, in []byte) (map[string]any, error) {
 	for _, g := range v.Groups {
 		cases += g.Cases
 		weight = weight.Add(decimal.NewFromInt(g.Cases).Mul(g.RW))
-		groups[g.DRG] = g.Cases > 0
+		if g.Cases > 0 {
+			groups[g.DRG] = true
+		}
 	}
 	n := decimal.NewFromInt(cases)
 	return map[string]any{
@@ -336,7 +346,7 @@ func sheetScore(p *Params, in []byte) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return map[string]any{"m": money(p, m), "M": money(p, all), "score": fixed4(p.Rounding.score(div(m, all).Mul(v.Scale)))}, nil
+	return map[string]any{"m": money(p, m), "M": money(p, all), "score": fixed4(p.Rounding.score(div(m.Mul(v.Scale), all)))}, nil
 }
 
 func sheetPoint(p *Params, in []byte) (map[string]any, error) {
@@ -361,7 +371,7 @@ func sheetPoint(p *Params, in []byte) (map[string]any, error) {
 	}
 	return map[string]any{
 		"weighted_cost": money(p, cost), "budget_point": fixed4(p.Rounding.point(div(cost, v.Budget))),
-		"settlement_point": fixed4(p.Rounding.point(div(div(v.Fund, v.Ratio), v.Score))),
+		"settlement_point": fixed4(p.Rounding.point(div(v.Fund, v.Ratio.Mul(v.Score)))),
 	}, nil
 }
 
@@ -377,16 +387,16 @@ func sheetDeviation(p *Params, in []byte) (map[string]any, error) {
 	if err := strictly(in, &v); err != nil {
 		return nil, err
 	}
-	tier, ratio, factor := p.DeviationOf(v.Cost, v.Ref)
-	score := v.Score.Mul(factor)
+	tier, over, under := p.DeviationOf(v.Cost, v.Ref)
+	score := v.Score.Mul(over)
 	for _, f := range []*dec{v.Coef, v.Factor} {
 		if f != nil {
 			score = score.Mul(*f)
 		}
 	}
-	score = p.Rounding.score(score)
+	score = p.Rounding.score(div(score, under))
 	return map[string]any{
-		"tier": tier, "ratio": fixed4(p.Rounding.ratio(ratio)), "factor": fixed4(p.Rounding.ratio(factor)), "case_score": fixed4(score), "payment": money(p, score.Mul(v.Point)),
+		"tier": tier, "ratio": fixed4(p.Rounding.ratio(div(v.Cost, v.Ref))), "factor": fixed4(p.Rounding.ratio(div(over, under))), "case_score": fixed4(score), "payment": money(p, score.Mul(v.Point)),
 	}, nil
 }
 
@@ -462,11 +472,11 @@ func sheetPoints(p *Params, in []byte) (map[string]any, error) {
 }
 
 // BasePoints of a group: its mean cost over that of all, times 100.
-func BasePoints(mean, all dec) dec { return div(mean, all).Mul(decimal.NewFromInt(100)) }
+func BasePoints(mean, all dec) dec { return div(mean.Mul(decimal.NewFromInt(100)), all) }
 
 // ExtraPoints of a high case: what it cost above the multiple, in points of its group.
 func ExtraPoints(base, mean, cost, multiple dec) dec {
-	return div(cost.Sub(multiple.Mul(mean)), mean).Mul(base)
+	return div(cost.Sub(multiple.Mul(mean)).Mul(base), mean)
 }
 
 // ReducedPoints of a low case: by cost, never above the base.
@@ -483,7 +493,7 @@ func sheetBedDay(p *Params, in []byte) (map[string]any, error) {
 	if err := strictly(in, &v); err != nil {
 		return nil, err
 	}
-	var tiers []DayTier
+	tiers := make([]DayTier, 0, len(v.Tiers))
 	for _, t := range v.Tiers {
 		tier := DayTier{Points: Num{t.Points}}
 		if string(t.Days) != `"rest"` && len(t.Days) > 0 {
