@@ -67,16 +67,21 @@ func (d *deriver) put(ctx context.Context, t *schema.Table, month, batch, query 
 	if err != nil {
 		return 0, err
 	}
-	var n int64
-	err = d.loader.AsWritten(ctx, func() (err error) {
-		n, err = d.loader.CopyParquet(ctx, t, query, path, duckdb.CopyOptions{Level: 1})
-		return err
-	})
+	n, err := d.write(ctx, t, query, path)
 	if err != nil {
-		return 0, sqlFault(err)
+		return 0, err
 	}
 	d.Staging.Derive(t.Name, batch, n)
 	return n, d.Staging.Add(t, lake.DataFile{Path: path, Month: month, Rows: n, Deliveries: map[string]int64{batch: n}})
+}
+
+// write writes the rows of a query as a file of a derived table.
+func (r *reader) write(ctx context.Context, t *schema.Table, query, path string) (n int64, err error) {
+	err = r.loader.AsWritten(ctx, func() (err error) {
+		n, err = r.loader.CopyParquet(ctx, t, query, path, duckdb.CopyOptions{Level: 1})
+		return err
+	})
+	return n, sqlFault(err)
 }
 
 // Derive brings fact_case_group and fact_case_settle up to date with the stays of the staging: months that the
@@ -263,7 +268,7 @@ func (d *deriver) month(ctx context.Context, month string) error {
 		if err := r.hand(ctx, d.loader); err != nil {
 			return err
 		}
-		n, err := d.put(ctx, t, month, batch, stays.grouped(r, current(i), lineage(t, batch, d.Now)))
+		n, err := d.put(ctx, t, month, batch, stays.grouped(r, current(i), t, batch))
 		if err != nil {
 			return err
 		}
@@ -515,7 +520,12 @@ func (r *results) hand(ctx context.Context, l *duckdb.Loader) error {
 			}
 		}
 	}
-	return handOver(ctx, l, "case_outcome", strings.Join(table, ", "), b.NewRecordBatch())
+	if err := handOver(ctx, l, "case_outcome", strings.Join(table, ", "), b.NewRecordBatch()); err != nil {
+		return err
+	}
+	// The part of _row_hash that an outcome's rows share; of texts, because an ENUM's numbers are the month's own.
+	_, err := l.Conn().ExecContext(ctx, "ALTER TABLE case_outcome ADD COLUMN hash UBIGINT; UPDATE case_outcome SET hash = hash("+strings.Join(names, "::VARCHAR, ")+"::VARCHAR)")
+	return sqlFault(err)
 }
 
 // handOver makes a temp table of a batch, and releases the batch.
@@ -540,7 +550,7 @@ func handOver(ctx context.Context, l *duckdb.Loader, table, columns string, batc
 
 // grouped is the SELECT that puts case_in and what a scheme made of it together, row by row. A row whose key is another
 // is not given: whoever writes the rows counts them, so that two readings in different orders publish nothing.
-func (s *stays) grouped(r *results, current, more string) string {
+func (s *stays) grouped(r *results, current string, t *schema.Table, batch string) string {
 	m := r.method
 	official, officialWeight := "drg_code", "drg_weight"
 	agreesADRG := "CASE WHEN o.status = 'OK' THEN starts_with(drg_code, o.adrg) ELSE drg_code = o.group_code END"
@@ -555,22 +565,28 @@ func (s *stays) grouped(r *results, current, more string) string {
 	if s.mixed {
 		order = "\nORDER BY org_code, discharge_date, stay_id"
 	}
-	return fmt.Sprintf(`SELECT stay_id, %s AS scheme, %s AS scheme_hash, %s AS is_current, %s AS scheme_kind, org_code, discharge_dept,
-    coalesce(c.surgeon, attending_id) AS doctor_id, person_key, discharge_date, discharge_time,
-    discharge_way, is_death, sex_code, age_years, insutype, insu_region_code, region_residence, primary_diag_code, main_proc_code, c.diag_cnt, c.proc_cnt, los_days,
-    total_fee, drug_fee, material_fee, o.mdc, o.adrg, o.adrg_kind, o.group_code, o.group_name, o.severity, o.status, o.reason,
-    o.weight, o.factor AS aux_factor, %s AS weights_hash, %s AS official_code, %s AS official_weight,
-    %s = o.group_code AS agrees, %s AS agrees_adrg%s
+	const own = `discharge_dept, person_key, discharge_date, discharge_time, discharge_way, is_death, sex_code, age_years, insutype, insu_region_code, region_residence,
+    primary_diag_code, main_proc_code, c.diag_cnt, c.proc_cnt, los_days, total_fee, drug_fee, material_fee`
+	content := strings.Join([]string{
+		"stay_id, org_code, attending_id, c.surgeon", own, official, officialWeight, "o.hash", quote(m.Scheme), quote(m.Hash), quote(m.PayHash), current,
+	}, ", ")
+	return fmt.Sprintf(`SELECT stay_id, %s AS scheme, %s AS scheme_hash, %s AS is_current, %s AS scheme_kind, org_code, coalesce(c.surgeon, attending_id) AS doctor_id,
+    %s,
+    o.mdc, o.adrg, o.adrg_kind, o.group_code, o.group_name, o.severity, o.status, o.reason, o.weight, o.factor AS aux_factor, %s AS weights_hash,
+    %s AS official_code, %s AS official_weight, %s = o.group_code AS agrees, %s AS agrees_adrg,
+    %s
 FROM case_in i POSITIONAL JOIN case_out c JOIN case_outcome o ON o.outcome = c.outcome
 WHERE i.stay_id = c.key%s`,
-		same(m.Scheme), same(m.Hash), current, same(strings.ToUpper(m.Kind)), weights, official, officialWeight, official, agreesADRG, more, order)
+		same(m.Scheme), same(m.Hash), current, same(strings.ToUpper(m.Kind)), own, weights, official, officialWeight, official, agreesADRG,
+		lineage(t, batch, s.reader.now, content), order)
 }
 
-// lineage is the columns that every row of the lake carries, for a derived table.
-func lineage(t *schema.Table, batch string, now time.Time) string {
-	return fmt.Sprintf(", %s AS _batch_id, org_code AS _src_org, %s AS _src_file, 0 AS _src_row, TIMESTAMP %s AS _ingested_at, %s AS _op, "+
-		"lpad(lower(to_hex(hash(stay_id, %s))), 16, '0') AS _row_hash, %s AS _contract_ver",
-		same(batch), same(""), quote(now.Format(time.DateTime)), same("I"), quote(t.Name), same(t.Version))
+// lineage is the columns that every row of the lake carries, for a derived table. content is what the row says: its
+// columns, for _row_hash.
+func lineage(t *schema.Table, batch string, now time.Time, content string) string {
+	return fmt.Sprintf("%s AS _batch_id, org_code AS _src_org, %s AS _src_file, 0 AS _src_row, TIMESTAMP %s AS _ingested_at, %s AS _op, "+
+		"lpad(lower(to_hex(hash(%s))), 16, '0') AS _row_hash, %s AS _contract_ver",
+		same(batch), same(""), quote(now.Format(time.DateTime)), same("I"), content, same(t.Version))
 }
 
 // same is a text that all rows have: as an ENUM it is written without being looked up once a row.

@@ -267,6 +267,10 @@ func (r *reader) writeSettled(ctx context.Context, p *pricing, m *Method, curren
 	if err != nil {
 		return 0, err
 	}
+	content := strings.Join([]string{
+		"stay_id, org_code, discharge_dept, doctor_id, discharge_date, b.insutype, b.insu_region_code, group_code, status", "c." + strings.Join(settleColumns, ", c."),
+		quote(p.ID), quote(p.params.Hash()), quote(m.Scheme), quote(m.Hash), current,
+	}, ", ")
 	for _, month := range slices.Sorted(maps.Keys(months)) {
 		batch := batchOf("settled", month, r.publication)
 		query := fmt.Sprintf(`SELECT stay_id, %s AS params, %s AS params_hash, %s AS scheme, %s AS scheme_hash, %s AS is_current, org_code, discharge_dept, doctor_id, discharge_date,
@@ -275,9 +279,10 @@ func (r *reader) writeSettled(ctx context.Context, p *pricing, m *Method, curren
     CAST(c.total_fee AS DECIMAL(16, 2)) AS total_fee, CAST(c.standard AS DECIMAL(16, 2)) AS standard, CAST(c.ratio AS DECIMAL(16, 4)) AS ratio, c.tier,
     CAST(c.excess AS DECIMAL(16, 2)) AS excess, CAST(c.case_standard AS DECIMAL(16, 2)) AS case_standard, CAST(c.personal AS DECIMAL(16, 2)) AS personal,
     CAST(c.other_pay AS DECIMAL(16, 2)) AS other_pay, CAST(c.fund_due AS DECIMAL(16, 2)) AS fund_due, CAST(c.fund_booked AS DECIMAL(16, 2)) AS fund_booked,
-    CAST(c.profit_formula AS DECIMAL(16, 2)) AS profit_formula, CAST(c.profit_official AS DECIMAL(16, 2)) AS profit_official, c.method%s
+    CAST(c.profit_formula AS DECIMAL(16, 2)) AS profit_formula, CAST(c.profit_official AS DECIMAL(16, 2)) AS profit_official, c.method,
+    %s
 FROM bill_in b JOIN case_paid c ON c.row_no = b.rowid WHERE strftime(discharge_date, '%%Y-%%m') = %s ORDER BY org_code, discharge_date, stay_id`,
-			quote(p.ID), quote(p.params.Hash()), quote(m.Scheme), quote(m.Hash), current, lineage(t, batch, r.now), quote(month))
+			quote(p.ID), quote(p.params.Hash()), quote(m.Scheme), quote(m.Hash), current, lineage(t, batch, r.now, content), quote(month))
 		n, err := to.put(ctx, t, month, batch, query)
 		if err != nil {
 			return rows, err

@@ -284,7 +284,7 @@ func (w *WhatIf) group(ctx context.Context, m *Method, from, to string, into fol
 		if err := r.hand(ctx, w.reader.loader); err != nil {
 			return err
 		}
-		n, err := into.put(ctx, t, month, "", stays.grouped(r, "true", lineage(t, batchOf("cases", month, w.reader.publication), w.reader.now)))
+		n, err := into.put(ctx, t, month, "", stays.grouped(r, "true", t, batchOf("cases", month, w.reader.publication)))
 		if err != nil {
 			return err
 		}
@@ -659,9 +659,9 @@ type folder struct {
 
 func (f folder) put(ctx context.Context, t *schema.Table, month, _, query string) (int64, error) {
 	path := filepath.Join(f.w.dir, fmt.Sprintf("%s-%d-%s-%d.parquet", t.Name, f.n, month, len(f.out.Files[t.Name])))
-	n, err := f.w.reader.loader.CopyParquet(ctx, t, query, path, duckdb.CopyOptions{})
+	n, err := f.w.reader.write(ctx, t, query, path)
 	if err != nil {
-		return 0, sqlFault(err)
+		return 0, err
 	}
 	info, err := os.Stat(path)
 	if err != nil {
