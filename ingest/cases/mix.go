@@ -10,7 +10,10 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/shopspring/decimal"
 
 	"github.com/sanyi-lake/sanyi/internal/fault"
@@ -71,7 +74,7 @@ const mostCases = 1_000_000
 // choose makes the temp tables mix_wanted and mix_in: for each discharge that a hospital shall have, the one that it is
 // like. That is one of its own in the group, taken evenly over the span, so that the mix that is there changes nothing;
 // of a group that the hospital has none of, one of the region.
-func (r *reader) choose(ctx context.Context, mix []Mix, spans []days) error {
+func (r *reader) choose(ctx context.Context, mix []Mix, spans []days, methods []*Method) error {
 	groups, err := r.table(ctx, groupTable, "")
 	if err != nil {
 		return err
@@ -120,7 +123,57 @@ FROM each e JOIN pool p ON p.day_from = e.day_from AND p.group_code = e.group_co
 	for what := range lacking {
 		return fault.New(fault.Invalid, "mix: hospital %s has no case in the region to take cost and length of stay from", what)
 	}
-	return nil
+	return r.weighMix(ctx, groups, methods)
+}
+
+// weighMix gives the likenesses of other hospitals' cases the weight that the payment table has for the level of the
+// hospital that they are in.
+func (r *reader) weighMix(ctx context.Context, groups string, methods []*Method) error {
+	if err := r.readLevels(ctx); err != nil {
+		return err
+	}
+	if err := r.exec(ctx, "CREATE OR REPLACE TEMP TABLE mix_weight (scheme VARCHAR, org_code VARCHAR, group_code VARCHAR, insutype VARCHAR, discharge_date DATE, weight DECIMAL(12, 4))"); err != nil {
+		return err
+	}
+	var values []string
+	like := "mix_in m JOIN " + groups + " g ON NOT m.own AND g.org_code = m.from_org AND g.stay_id = m.from_stay AND g.is_current"
+	err := r.loader.Scan(ctx, "SELECT DISTINCT g.scheme, m.org_code, g.group_code, coalesce(g.insutype, ''), g.discharge_date FROM "+like, func(b arrow.RecordBatch) error {
+		day := b.Column(4).(*array.Date32) //nolint:forcetypeassert // as selected
+		for i := range int(b.NumRows()) {
+			var t [4]string
+			for j := range t {
+				t[j] = text(b.Column(j).(*array.String), i) //nolint:forcetypeassert // as selected
+			}
+			at := slices.IndexFunc(methods, func(m *Method) bool { return m.Scheme == t[0] && m.Payment != nil })
+			if at < 0 {
+				continue // weights are of the scheme, or there are none
+			}
+			weight := "NULL"
+			if w, ok := methods[at].Payment.WeightOf(t[2], translated(r.level, r.levels.on(t[1], day.Value(i))), translated(r.insure, t[3])); ok {
+				weight = w.String()
+			} else if methods[at].DIP != nil {
+				continue // the score of the catalogue, at every level
+			}
+			values = append(values, fmt.Sprintf("(%s, %s, %s, %s, DATE %s, %s)", quote(t[0]), quote(t[1]), quote(t[2]), quote(t[3]), quote(day.Value(i).ToTime().Format(time.DateOnly)), weight))
+		}
+		return nil
+	})
+	if err != nil {
+		return sqlFault(err)
+	}
+	for some := range slices.Chunk(values, 1000) {
+		if err := r.exec(ctx, "INSERT INTO mix_weight VALUES "+strings.Join(some, ", ")); err != nil {
+			return err
+		}
+	}
+	return r.exec(ctx, fmt.Sprintf(`CREATE OR REPLACE TEMP TABLE mix_in AS
+WITH own AS (
+    SELECT DISTINCT m.org_code, m.from_org, m.from_stay, w.weight
+    FROM %s JOIN mix_weight w ON w.scheme = g.scheme AND w.org_code = m.org_code AND w.group_code = g.group_code
+        AND w.insutype = coalesce(g.insutype, '') AND w.discharge_date = g.discharge_date
+)
+SELECT m.*, own.weight, own.org_code IS NOT NULL AS weighed
+FROM mix_in m LEFT JOIN own ON own.org_code = m.org_code AND own.from_org = m.from_org AND own.from_stay = m.from_stay`, like))
 }
 
 // What a case of a mix is called, and whose it is: the first likeness of a hospital's own case is that case itself; the
@@ -129,6 +182,7 @@ const (
 	mixStay   = "CASE WHEN m.own AND m.copy = 1 THEN g.stay_id WHEN m.own THEN g.stay_id || '~' || m.copy ELSE g.stay_id || '~' || m.from_org || '~' || m.copy END AS stay_id"
 	mixPerson = "CASE WHEN m.own AND m.copy = 1 THEN g.person_key ELSE g.person_key || '~' || m.org_code || '~' || m.copy END AS person_key"
 	mixWhose  = "m.org_code AS org_code, CASE WHEN m.own THEN g.discharge_dept END AS discharge_dept, CASE WHEN m.own THEN g.doctor_id END AS doctor_id"
+	mixWeight = "CASE WHEN m.weighed THEN m.weight ELSE g.weight END AS weight"
 	mixGone   = "EXISTS (SELECT 1 FROM mix_wanted w WHERE w.org_code = g.org_code AND w.group_code = g.group_code)"
 )
 
@@ -139,9 +193,9 @@ func (r *reader) mixBills(ctx context.Context) error {
 WITH mixed AS (
     SELECT g.* FROM bill_in g WHERE NOT %s
     UNION ALL BY NAME
-    SELECT g.* REPLACE (%s, %s) FROM mix_in m JOIN bill_in g ON g.org_code = m.from_org AND g.stay_id = m.from_stay
+    SELECT g.* REPLACE (%s, %s, %s) FROM mix_in m JOIN bill_in g ON g.org_code = m.from_org AND g.stay_id = m.from_stay
 )
-SELECT * FROM mixed ORDER BY org_code, discharge_date, stay_id`, mixGone, mixStay, mixWhose))
+SELECT * FROM mixed ORDER BY org_code, discharge_date, stay_id`, mixGone, mixStay, mixWhose, mixWeight))
 }
 
 // mixGroups writes the months of fact_case_group that the mix changes, and keeps the others.
@@ -179,7 +233,7 @@ func (r *reader) mixGroups(ctx context.Context, spans []days, into folder) error
 			return err
 		}
 		into.out.Cases += n["like"] - n["gone"]
-		wrote, err := into.put(ctx, t, month, "", fmt.Sprintf("SELECT g.* FROM %s g WHERE NOT %s UNION ALL BY NAME SELECT g.* REPLACE (%s, %s, %s) FROM %s", own, gone, mixStay, mixPerson, mixWhose, like))
+		wrote, err := into.put(ctx, t, month, "", fmt.Sprintf("SELECT g.* FROM %s g WHERE NOT %s UNION ALL BY NAME SELECT g.* REPLACE (%s, %s, %s, %s) FROM %s", own, gone, mixStay, mixPerson, mixWhose, mixWeight, like))
 		if err != nil {
 			return err
 		}

@@ -327,7 +327,7 @@ func (w *WhatIf) settle(ctx context.Context, r *reader, s Scenario, methods []*M
 		return err
 	}
 	if len(s.Mix) > 0 {
-		if err := r.choose(ctx, s.Mix, spans); err != nil {
+		if err := r.choose(ctx, s.Mix, spans, methods); err != nil {
 			return err
 		}
 	}
