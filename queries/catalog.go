@@ -88,14 +88,16 @@ func (c *Catalog) finish(faults []error) (*Catalog, error) {
 			continue
 		}
 		faults = append(faults, c.link(x))
+	}
+	if err := errors.Join(faults...); err != nil {
+		return nil, fault.Wrap(fault.Invalid, err)
+	}
+	for _, x := range c.Indicators() {
 		for _, t := range c.choices(x) {
 			if t.Choice.Meaning != "" {
 				x.Meaning += "。" + t.Choice.Meaning
 			}
 		}
-	}
-	if err := errors.Join(faults...); err != nil {
-		return nil, fault.Wrap(fault.Invalid, err)
 	}
 	return c, nil
 }
