@@ -643,6 +643,12 @@ func (out *ScenarioResult) add(p priced, rows []settle.Row) {
 		if o.FundDue.IsPositive() {
 			o.Ratio = o.Booked.DivRound(o.FundDue, 4) //nolint:mnd // as a ratio is shown
 		}
+		if o.Returned == nil {
+			o.Returned = h.Returned
+		} else if h.Returned != nil {
+			both := o.Returned.Add(*h.Returned)
+			o.Returned = &both
+		}
 		if o.Tier != h.Tier {
 			o.Tier = "" // of years that were cleared in different tiers
 		}
