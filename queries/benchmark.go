@@ -66,11 +66,12 @@ type Trim struct {
 
 // Guard says of which groups an aggregate can be told to one of those who contribute to it, who knows his own part and
 // could subtract it: there are none others, or at least Others of them with as many rows as the door's smallest cell,
-// none with Largest or more of those. It looks from each contributor in turn and not from the one who asks, so that the
+// none with Largest or more of those. The smallest cell keeps single cases; the other two keep hospitals. It looks from each contributor in turn and not from the one who asks, so that the
 // figure is the same for all (docs/decisions/2026-11-28-benchmarks-guard-the-others.md).
 type Guard struct {
-	Others  int     `yaml:"others"`  // other organisations, at least 2: with one alone the difference is its own
-	Largest float64 `yaml:"largest"` // share of the others' rows that one of them may not reach
+	Others int `yaml:"others"` // other organisations; with 1, two hospitals of a county may work out each other's mean
+	// Largest is the share of the others' rows that one of them may not reach; 0 = any may.
+	Largest float64 `yaml:"largest"`
 }
 
 // Score standardises a figure of the groups: z = (figure − mean over groups) / standard deviation over groups, each
@@ -113,8 +114,10 @@ func (b *Benchmark) prepare(c *Catalog) error {
 		return fail("min_cases: how many rows a group needs to be a benchmark; at least 1")
 	case b.Period != ofMonth && b.Period != ofAsked:
 		return fail("period %q: month (the whole month in which a row stands) or asked (the question's period)", b.Period)
-	case b.Guard.Others < 2 || b.Guard.Largest <= 0 || b.Guard.Largest > 1:
-		return fail("guard: wants others, at least 2, and largest, a share up to 1: of which groups nobody can work out another's rows")
+	case b.Guard.Others < 1 || b.Guard.Largest < 0 || b.Guard.Largest >= 1:
+		return fail("guard: wants others, at least 1, and may have largest, a share below 1: of which groups nobody can work out another's rows")
+	case b.Guard.Others < 2 && b.Guard.Largest > 0:
+		return fail("guard: largest is of two or more others; one alone has all of their rows")
 	case t.Scope.Org == "":
 		return fail("%s has no organisation whose rows could be guarded", t.Name)
 	case b.LooksAcross != "region":
@@ -415,8 +418,12 @@ func (w *writer) guarded(b *benchmarkLink, keys []string) {
 	}
 	w.cte(b.alias()+"_owner", "whose they are, the largest owner first", text+"\nGROUP BY "+ordinals(len(keys)+1))
 	first, second := "max(CASE WHEN place = 1 THEN rows_of END)", "max(CASE WHEN place = 2 THEN rows_of END)"
-	having := fmt.Sprintf("count(*) = 1\n    OR (\n        count(*) > %d\n        AND sum(rows_of) - %s >= %d\n        AND %s < %s * (sum(rows_of) - %s)\n        AND %s < %s * (sum(rows_of) - %s)\n    )",
-		b.Guard.Others, first, w.plan.guard(), first, share(b.Guard.Largest), second, second, share(b.Guard.Largest), first)
+	conds := []string{fmt.Sprintf("count(*) > %d", b.Guard.Others), fmt.Sprintf("sum(rows_of) - %s >= %d", first, w.plan.guard())}
+	if b.Guard.Largest > 0 {
+		// To all but itself the largest is the largest of the others; to the largest, the second is.
+		conds = append(conds, fmt.Sprintf("%s < %s * (sum(rows_of) - %s)", first, share(b.Guard.Largest), second), fmt.Sprintf("%s < %s * (sum(rows_of) - %s)", second, share(b.Guard.Largest), first))
+	}
+	having := "count(*) = 1\n    OR (\n        " + strings.Join(conds, "\n        AND ") + "\n    )"
 	w.cte(b.alias()+"_told", "groups of one owner, or in which each sees enough of the others", selected(keys, b.alias()+"_owner")+"\nGROUP BY "+ordinals(len(keys))+"\nHAVING "+having)
 }
 

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"io/fs"
 	"maps"
 	"slices"
 	"strconv"
@@ -14,9 +15,9 @@ import (
 )
 
 // asking is a question to a bench with a few rows of it.
-func asking(t *testing.T, tables map[string][]map[string]any) func(req queries.Request, now string) []queries.Row {
+func asking(t *testing.T, tables map[string][]map[string]any, more ...fs.FS) func(req queries.Request, now string) []queries.Row {
 	t.Helper()
-	c, set, bench := benchOf(t)
+	c, set, bench := benchOf(t, more...)
 	if err := queries.LoadRows(bench, set, tables); err != nil {
 		t.Fatal(err)
 	}

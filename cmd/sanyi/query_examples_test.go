@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"slices"
@@ -20,13 +21,13 @@ import (
 )
 
 // benchOf is an in-memory engine for worked cases with the shipped definitions.
-func benchOf(t *testing.T) (*queries.Catalog, *schema.Set, scratchBench) {
+func benchOf(t *testing.T, more ...fs.FS) (*queries.Catalog, *schema.Set, scratchBench) {
 	t.Helper()
 	set, err := schema.Load(schema.Shipped())
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := queries.Load(set, queries.Shipped())
+	c, err := queries.Load(set, append([]fs.FS{queries.Shipped()}, more...)...)
 	if err != nil {
 		t.Fatal(err)
 	}

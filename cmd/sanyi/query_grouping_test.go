@@ -4,12 +4,14 @@ package main
 
 import (
 	"fmt"
+	"io/fs"
 	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/sanyi-lake/sanyi/internal/fault"
 	"github.com/sanyi-lake/sanyi/queries"
@@ -95,10 +97,32 @@ func orgsOf() []map[string]any {
 	return out
 }
 
+// guarding is when a group is told: where each of its hospitals is alone in it, or has cell cases and so many hospitals
+// beside it, none with largest or more of those cases. The zero value tells all.
+type guarding struct {
+	cell, others int
+	largest      float64
+}
+
+func (g guarding) tells(of map[string]float64) bool {
+	n := 0.0
+	for _, some := range of {
+		n += some
+	}
+	for mine, some := range of {
+		for other, theirs := range of {
+			rest := n - some
+			if g.cell > 0 && other != mine && (len(of)-1 < g.others || rest < float64(g.cell) || g.largest > 0 && theirs >= g.largest*rest) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // plainPeers are the mean fee and days of each group in each month, trimmed: the lowest and highest fortieth of its fees
-// are left out, by counting off ranks. With a guard a group is told where each hospital is alone or has guard cases and
-// two hospitals beside it, none with 85 % of them.
-func plainPeers(all []groupedCase, scheme, guard int, key func(groupedCase) string) map[string][2]float64 {
+// are left out, by counting off ranks.
+func plainPeers(all []groupedCase, scheme int, g guarding, key func(groupedCase) string) map[string][2]float64 {
 	byGroup := map[string][]groupedCase{}
 	for _, c := range all {
 		if c.group[scheme] != "0000" {
@@ -111,22 +135,14 @@ func plainPeers(all []groupedCase, scheme, guard int, key func(groupedCase) stri
 		slices.SortFunc(cs, func(a, b groupedCase) int { return a.fee - b.fee })
 		rank := (len(cs)*25 + 999) / 1000
 		low, high := cs[rank-1].fee, cs[len(cs)-rank].fee
-		fees, days, n, of := 0, 0, 0, map[string]int{}
+		fees, days, n, of := 0, 0, 0, map[string]float64{}
 		for _, c := range cs {
 			if c.fee >= low && c.fee <= high {
 				fees, days, n = fees+c.fee, days+c.los, n+1
 				of[c.org]++
 			}
 		}
-		told := true
-		for mine := range of {
-			for other := range of {
-				if guard > 0 && other != mine && (len(of) < 3 || n-of[mine] < guard || 100*of[other] >= 85*(n-of[mine])) {
-					told = false
-				}
-			}
-		}
-		if n >= 15 && told {
+		if n >= 15 && g.tells(of) {
 			out[k] = [2]float64{float64(fees) / float64(n), float64(days) / float64(n)}
 		}
 	}
@@ -135,7 +151,7 @@ func plainPeers(all []groupedCase, scheme, guard int, key func(groupedCase) stri
 
 // plainFigures is section 3.5 once more, by loops: numerators and denominators of some cases beside the region's, whose
 // fees and days are those of their month, whose deaths those of the period asked.
-func plainFigures(all, region, mine []groupedCase, scheme, guard int) map[string][2]float64 {
+func plainFigures(all, region, mine []groupedCase, scheme int, guard guarding) map[string][2]float64 {
 	byGroup := plainPeers(all, scheme, guard, func(groupedCase) string { return "" })
 	byLevel := plainPeers(all, scheme, guard, func(c groupedCase) string { return levelOf[c.org] })
 	type sums struct {
@@ -200,16 +216,7 @@ func plainFigures(all, region, mine []groupedCase, scheme, guard int) map[string
 			put("G014", fee/peers[0], 1)
 			put("G015", los/peers[1], 1)
 		}
-		told := true
-		for mine, n := range risk[g].of {
-			for other, o := range risk[g].of {
-				rest := risk[g].n - n
-				if guard > 0 && other != mine && (len(risk[g].of) < 3 || rest < float64(guard) || o >= 0.85*rest) {
-					told = false
-				}
-			}
-		}
-		if l, ok := logs[g]; ok && told {
+		if l, ok := logs[g]; ok && guard.tells(risk[g].of) {
 			switch z := (l - mean) / sd; {
 			case z < -1:
 				put("G016", one, 1)
@@ -245,6 +252,21 @@ func agreesWith(t *testing.T, r *queries.Row, want map[string][2]float64) {
 
 var plainIDs = []string{"G001", "G003", "G009", "G010", "G011", "G012", "G013", "G014", "G015", "G016", "G017", "G028", "G054"}
 
+// guardedBy is a region that guards its benchmarks otherwise.
+func guardedBy(t *testing.T, guard string) fs.FS {
+	t.Helper()
+	layer := fstest.MapFS{}
+	for _, id := range []string{"group_mean", "group_mean_of_level", "group_risk"} {
+		name := "benchmarks/" + id + ".yaml"
+		text, err := fs.ReadFile(queries.Shipped(), name)
+		if err != nil || !strings.Contains(string(text), "guard: {others: 1}") {
+			t.Fatalf("%s: %v, or another guard than this test changes", name, err)
+		}
+		layer[name] = &fstest.MapFile{Data: []byte(strings.Replace(string(text), "guard: {others: 1}", "guard: "+guard, 1) + "replaces: a test\n")}
+	}
+	return layer
+}
+
 // TestIndexesEqualAPlainCount: indexes beside the benchmark of their own month, by hospital, department and both, with
 // every margin, with and without a guard, against loops; the what-if scheme beside them changes nothing.
 func TestIndexesEqualAPlainCount(t *testing.T) {
@@ -254,50 +276,53 @@ func TestIndexesEqualAPlainCount(t *testing.T) {
 	in := func(keep func(groupedCase) bool) []groupedCase {
 		return slices.DeleteFunc(slices.Clone(cs), func(c groupedCase) bool { return !keep(c) })
 	}
-	fewer := false // cases with a benchmark through a network door
-	for _, guard := range []int{0, 10} {
-		rows := ask(queries.Request{Indicators: plainIDs, Period: "2025-Q1", Grain: "month", By: []string{"org_code", "dept"}, Totals: true, Guard: guard}, "2025-06-01")
+	for _, g := range []guarding{{}, {cell: 10, others: 1}, {cell: 10, others: 2, largest: 0.85}} {
+		ask := ask
+		if g.others > 1 {
+			ask = asking(t, map[string][]map[string]any{"fact_case_group": rowsOf(cs, 0, 1), "dim_org": orgsOf()}, guardedBy(t, fmt.Sprintf("{others: %d, largest: %g}", g.others, g.largest)))
+		}
+		rows := ask(queries.Request{Indicators: plainIDs, Period: "2025-Q1", Grain: "month", By: []string{"org_code", "dept"}, Totals: true, Guard: g.cell}, "2025-06-01")
 		if len(rows) != len(plainIDs)*len(months)*5*4 {
 			t.Errorf("%d rows", len(rows))
 		}
-		found := map[string]bool{}
+		found, fewer := map[string]bool{}, false // fewer: of a hospital's cases some have no benchmark
 		for i := range rows {
 			r := &rows[i]
 			found[r.Indicator] = found[r.Indicator] || r.Value != nil
-			fewer = fewer || guard > 0 && r.Indicator == "G054" && figureOf(r.Value) < 60
+			fewer = fewer || r.Indicator == "G054" && figureOf(r.Value) < 60
 			region := in(func(c groupedCase) bool { return strings.HasPrefix(c.day, r.Period) })
 			mine := slices.DeleteFunc(slices.Clone(region), func(c groupedCase) bool {
 				return r.Dims[0] != nil && r.Dims[0] != c.org || r.Dims[1] != nil && r.Dims[1] != c.dept
 			})
-			agreesWith(t, r, plainFigures(cs, region, mine, 0, guard))
+			agreesWith(t, r, plainFigures(cs, region, mine, 0, g))
 		}
 		for _, id := range plainIDs {
 			if !found[id] {
-				t.Errorf("%s with a guard of %d: no figure at all: the rows prove nothing", id, guard)
+				t.Errorf("%s with %+v: no figure at all: the rows prove nothing", id, g)
 			}
 		}
-	}
-	if !fewer {
-		t.Error("the guard leaves no group out: the rows prove nothing")
+		if g.others > 1 && !fewer {
+			t.Errorf("%+v leaves no group out: the rows prove nothing", g)
+		}
 	}
 	// A quarter is the sum of its months' fees and days; its deaths, and the other scheme, have a benchmark of their own.
 	for scheme, choose := range []map[string]string{nil, {"scheme": "chs_drg_20"}} {
 		rows := ask(queries.Request{Indicators: plainIDs, Period: "2025-Q1", Grain: "total", By: []string{"doctor_id"}, Where: map[string][]string{"org_code": {"H2", "H3"}}, Choose: choose}, "2025-06-01")
 		for i := range rows {
 			r := &rows[i]
-			agreesWith(t, r, plainFigures(cs, cs, in(func(c groupedCase) bool { return c.doctor == r.Dims[0] && (c.org == "H2" || c.org == "H3") }), scheme, 0))
+			agreesWith(t, r, plainFigures(cs, cs, in(func(c groupedCase) bool { return c.doctor == r.Dims[0] && (c.org == "H2" || c.org == "H3") }), scheme, guarding{}))
 		}
 	}
 	// Weeks stand beside the whole month of each case, whatever the moment of asking.
 	week := ask(queries.Request{Indicators: []string{"G010"}, Period: "2025-02-24..2025-03-02", Grain: "total", By: []string{"org_code"}}, "2025-03-01 12:00:00")
 	for i := range week {
 		r := &week[i]
-		agreesWith(t, r, plainFigures(cs, nil, in(func(c groupedCase) bool { return c.org == r.Dims[0] && c.day >= "2025-02-24" && c.day < "2025-03-02" }), 0, 0))
+		agreesWith(t, r, plainFigures(cs, nil, in(func(c groupedCase) bool { return c.org == r.Dims[0] && c.day >= "2025-02-24" && c.day < "2025-03-02" }), 0, guarding{}))
 	}
 	// Windows that overlap are read in one statement, each beside its own benchmark.
 	for _, r := range ask(queries.Request{Indicators: []string{"G010", "G016"}, Period: "2025-02..2025-03", Grain: "month", Compare: []string{"ytd_yoy"}, Where: map[string][]string{"org_code": {"H1"}}}, "2025-06-01") {
 		region := in(func(c groupedCase) bool { return c.day[:7] <= r.Period })
-		w := plainFigures(cs, region, slices.DeleteFunc(slices.Clone(region), func(c groupedCase) bool { return c.org != "H1" }), 0, 0)[r.Indicator]
+		w := plainFigures(cs, region, slices.DeleteFunc(slices.Clone(region), func(c groupedCase) bool { return c.org != "H1" }), 0, guarding{})[r.Indicator]
 		if want := w[0] * max(1, scaleOf[r.Indicator]) / w[1]; math.Abs(figureOf(r.Compared[0].Current)-want) > 1e-9*want {
 			t.Errorf("%s year to %s: %v, want %v", r.Indicator, r.Period, figureOf(r.Compared[0].Current), want)
 		}

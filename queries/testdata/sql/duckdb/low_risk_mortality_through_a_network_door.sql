@@ -32,10 +32,8 @@ bench_group_risk_told AS (
     GROUP BY 1, 2
     HAVING count(*) = 1
         OR (
-            count(*) > 2
+            count(*) > 1
             AND sum(rows_of) - max(CASE WHEN place = 1 THEN rows_of END) >= 10
-            AND max(CASE WHEN place = 1 THEN rows_of END) < 0.85 * (sum(rows_of) - max(CASE WHEN place = 2 THEN rows_of END))
-            AND max(CASE WHEN place = 2 THEN rows_of END) < 0.85 * (sum(rows_of) - max(CASE WHEN place = 1 THEN rows_of END))
         )
 ),
 -- each group_code in each period, whoever asks
