@@ -140,7 +140,7 @@ func workbook(t *testing.T, tables map[string]string) string {
 		}
 		for i, line := range strings.Split(strings.TrimSpace(tables[file]), "\n") {
 			var row []any
-			for _, cell := range strings.Split(line, ",") {
+			for cell := range strings.SplitSeq(line, ",") {
 				if v, err := strconv.ParseFloat(cell, 64); err == nil {
 					row = append(row, v)
 				} else {

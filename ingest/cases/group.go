@@ -77,7 +77,7 @@ func (d *deriver) put(ctx context.Context, t *schema.Table, month, batch, query 
 
 // write writes the rows of a query as a file of a derived table.
 func (r *reader) write(ctx context.Context, t *schema.Table, query, path string) (n int64, err error) {
-	err = r.loader.AsWritten(ctx, func() (err error) {
+	err = r.loader.AsWritten(func() (err error) {
 		n, err = r.loader.CopyParquet(ctx, t, query, path, duckdb.CopyOptions{Level: 1})
 		return err
 	})
@@ -491,7 +491,7 @@ func (r *results) hand(ctx context.Context, l *duckdb.Loader) error {
 	table := []string{"outcome INTEGER"}
 	for i, name := range names {
 		fields = append(fields, arrow.Field{Name: name, Type: arrow.BinaryTypes.String, Nullable: true})
-		kind := ""
+		var kind string
 		switch name {
 		case "weight":
 			kind = "DECIMAL(12, 4)"

@@ -21,10 +21,9 @@ type levelFrom struct {
 // on is the level on a day: that of the last version that began by then. Before the first version it is the first
 // one's: a region's first list of hospitals begins on the day it was made, and its history is older. "" where unknown.
 func (o orgLevels) on(org string, day arrow.Date32) string {
-	versions := o[org]
-	for i := len(versions) - 1; i >= 0; i-- {
-		if i == 0 || versions[i].day <= day {
-			return versions[i].level
+	for i, v := range slices.Backward(o[org]) {
+		if i == 0 || v.day <= day {
+			return v.level
 		}
 	}
 	return ""

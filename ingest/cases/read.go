@@ -364,11 +364,11 @@ func translated(words map[string]string, code string) string {
 // codes puts the codes of a row into it, the principal ones first.
 func (s *stays) codes(it *item, principal, condition, operation string) {
 	it.dx, it.ops = append(it.dx[:0], s.words.of(principal)), it.ops[:0]
-	marks := append(it.drg.PresentOnAd[:0], mark(condition))
+	it.drg.PresentOnAd = append(it.drg.PresentOnAd[:0], mark(condition))
 	others := s.dx.of(it.row)
 	for i := range others {
 		it.dx = append(it.dx, others[i].code)
-		marks = append(marks, mark(s.words.text[others[i].more]))
+		it.drg.PresentOnAd = append(it.drg.PresentOnAd, mark(s.words.text[others[i].more]))
 	}
 	main := s.words.of(operation)
 	if main != 0 {
@@ -395,7 +395,7 @@ func (s *stays) codes(it *item, principal, condition, operation string) {
 		it.operations = 1
 	}
 	d := &it.drg
-	d.PresentOnAd, d.Dx, d.Ops = marks, s.words.texts(d.Dx[:0], it.dx), s.words.texts(d.Ops[:0], it.ops)
+	d.Dx, d.Ops = s.words.texts(d.Dx[:0], it.dx), s.words.texts(d.Ops[:0], it.ops)
 	it.dip.Dx, it.dip.Ops = d.Dx, d.Ops
 }
 

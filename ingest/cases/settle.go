@@ -58,7 +58,7 @@ func readPricing(s Settlement, path, weights, dir string) (*pricing, error) {
 		return nil, err
 	}
 	p.params.AddWeights(rows, digest(string(table)))
-	p.text += "\n--- " + weights + "\n" + string(table)
+	p.text += tableMark + weights + "\n" + string(table)
 	return p, nil
 }
 

@@ -211,7 +211,7 @@ func (w *WhatIf) method(ctx context.Context, s Scenario, from, to string) (*Meth
 	if err != nil {
 		return nil, err
 	}
-	m.Grouping.Weights = s.Weights
+	m.Weights = s.Weights
 	return m, m.pay([]byte(t.text), t.name)
 }
 

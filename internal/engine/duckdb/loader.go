@@ -89,7 +89,7 @@ func (l *Loader) Wide(ctx context.Context, run func() error) error {
 // AsWritten runs a statement whose joins stand as they are written, the smaller side on the right. What DuckDB cannot count
 // before, as rows that stand side by side by their places, it takes for few, and copies all of it to look up each of a
 // hundred.
-func (l *Loader) AsWritten(ctx context.Context, run func() error) error {
+func (l *Loader) AsWritten(run func() error) error {
 	if err := l.optimizers(unwanted + ",join_order,build_side_probe_side"); err != nil {
 		return err
 	}

@@ -68,7 +68,7 @@ func (n *number) UnmarshalJSON(b []byte) error {
 	v, err := strconv.ParseFloat(text, 64)
 	if err != nil || math.IsInf(v, 0) || math.IsNaN(v) {
 		n.bad = true
-		return nil
+		return nil //nolint:nilerr // the case says that it cannot be read, the stream goes on
 	}
 	n.v, n.set = v, true
 	return nil
@@ -131,7 +131,7 @@ func (c *codes) UnmarshalJSON(b []byte) error {
 	var list []json.RawMessage
 	if json.Unmarshal(b, &list) != nil {
 		c.bad = true
-		return nil
+		return nil //nolint:nilerr // as a number
 	}
 	for _, raw := range list {
 		var one text

@@ -152,7 +152,9 @@ func tierOf(s stay) string {
 
 // Explain groups the case again and tells the way.
 func (c Cases) Explain(_ context.Context, req api.CaseRequest, scope queries.Scope) (*api.CaseExplanation, error) {
-	at := slices.IndexFunc(stays, func(s stay) bool { return s.id == req.StayID && (len(req.Orgs) == 0 || slices.Contains(req.Orgs, s.org)) && scope.Covers(s.org, s.region) })
+	at := slices.IndexFunc(stays, func(s stay) bool {
+		return s.id == req.StayID && (len(req.Orgs) == 0 || slices.Contains(req.Orgs, s.org)) && scope.Covers(s.org, s.region)
+	})
 	if at < 0 {
 		return nil, fault.New(fault.NotFound, "case: no grouped case of that stay id in this token's scope")
 	}
