@@ -455,6 +455,54 @@ func TestACaseIsItsOrganisationAndItsStay(t *testing.T) {
 	}
 }
 
+// TestWhatTheBureauDecidesOfACaseIsFollowed: an approved special case is paid by item and a stay that is paid by the day
+// by its days, from the publication that brings the decision; a refused application changes nothing.
+func TestWhatTheBureauDecidesOfACaseIsFollowed(t *testing.T) {
+	w := newWard(t)
+	params := put(t, filepath.Join(w.dir, "p.yaml"), `id: t
+scheme: drg
+rates: [{value: 10000}]
+special_case: {drg: 1, method: item}
+bedday: [{kind: psychiatry, value: 300, tiers: [{points: 1}]}]
+ungrouped: {method: item}
+fund_formula: {formula: B, negative: zero}
+`)
+	weights := put(t, filepath.Join(w.dir, "w.csv"), "group,rw\nBR21,2\nBR23,1.5\nBR25,1\n")
+	w.use(t, &cases.Config{
+		Groupings:   []cases.Grouping{{Scheme: "demo_drg", Weights: weights}},
+		Settlements: []cases.Settlement{{ID: "y2025", Scheme: "demo_drg", Params: params, From: "2025-01-01", To: "2026-01-01"}},
+	})
+	w.deliver(t, "HA", "2025-03-05", []*inpatient{{id: "x1", org: "HA", day: "2025-03-05", sex: 1, age: 60, dx: []string{"I63.900"}}}, "fact_inp_stay", "fact_inp_diag")
+	w.pay(t, "2025-03-20", "HA", "x1")
+	decide := func(day, org, decision, approved, kind string) {
+		t.Helper()
+		text := "stay_id,org_code,discharge_date,decision,is_approved,bed_day_kind,decided_date\n" + fmt.Sprintf("x1,%s,2025-03-05,%s,%s,%s,%s\n", org, decision, approved, kind, day)
+		file := put(t, filepath.Join(w.dir, "decided"+day+org, "fact_case_decision.csv"), text)
+		res, err := Run(t.Context(), w.lake, w.set, w.sources, Options{Table: "fact_case_decision", Org: "BUREAU", Date: day, Relaxed: true}, []string{file})
+		if err != nil || res.Quarantined() > 0 || len(res.Refused) > 0 {
+			t.Fatalf("decisions: %+v, %v", res, err)
+		}
+	}
+	const query = "SELECT concat_ws(' ', tier, case_standard, method) FROM %s"
+	is := func(when, want string) {
+		t.Helper()
+		if got := w.read(t, 0, query, "fact_case_settle"); !slices.Equal(got, []string{want}) {
+			t.Errorf("%s: settled %q, want %q", when, got, want)
+		}
+	}
+	is("before", "normal 10000.00 standard")
+	decide("2025-04-01", "HA", "SPECIAL", "false", "")
+	is("refused", "normal 10000.00 standard")
+	decide("2025-04-02", "HB", "SPECIAL", "true", "")
+	is("another hospital's of that number", "normal 10000.00 standard")
+	decide("2025-04-01", "HA", "SPECIAL", "true", "") // the delivery again, corrected
+	is("approved", "special 12000.00 item:special_case")
+	decide("2025-04-01", "HA", "SPECIAL", "false", "")
+	is("withdrawn", "normal 10000.00 standard")
+	decide("2025-04-03", "HA", "BEDDAY", "true", "psychiatry")
+	is("paid by the day", "bed_day 300.00 bed_day")
+}
+
 // TestWhatAWeightRestsOnIsFollowed: a hospital that gets another level gets its level's weights, in the publication that
 // says so; a diagnosis that belongs to no stay of its month is told of.
 func TestWhatAWeightRestsOnIsFollowed(t *testing.T) {

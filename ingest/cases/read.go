@@ -20,13 +20,14 @@ import (
 
 // Tables that cases come from, and those that they go to.
 const (
-	stayTable   = "fact_inp_stay"
-	diagTable   = "fact_inp_diag"
-	procTable   = "fact_inp_proc"
-	orgTable    = "dim_org"
-	paidTable   = "fact_settlement"
-	groupTable  = "fact_case_group"
-	settleTable = "fact_case_settle"
+	stayTable     = "fact_inp_stay"
+	diagTable     = "fact_inp_diag"
+	procTable     = "fact_inp_proc"
+	orgTable      = "dim_org"
+	paidTable     = "fact_settlement"
+	groupTable    = "fact_case_group"
+	settleTable   = "fact_case_settle"
+	decisionTable = "fact_case_decision"
 )
 
 // Files lists the files of a table: those of a staging, or of a view.

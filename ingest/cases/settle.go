@@ -79,7 +79,11 @@ func (d *deriver) settle(ctx context.Context, grouped []string, changed bool) er
 	if err != nil {
 		return err
 	}
-	touched := append(slices.Clone(grouped), stays...)
+	decided, err := d.Staging.Touched(ctx, decisionTable)
+	if err != nil {
+		return err
+	}
+	touched := slices.Concat(grouped, stays, decided)
 	gone := map[string]bool{}
 	if d.All || changed {
 		for _, m := range held {
@@ -202,13 +206,17 @@ func (r *reader) groupsOf(ctx context.Context, p *pricing, hash string) (string,
 
 // bill makes the temp table bill_in: the grouped cases that the insurance settled, one row a stay, refunds netted. A stay
 // without a settlement (a person who paid alone) or with all of it refunded is not there. What a stay is insured as is
-// what its last settlement says that was no refund.
+// what its last settlement says that was no refund; what the bureau decided of it stands in fact_case_decision.
 func (r *reader) bill(ctx context.Context, p *pricing, groups string) error {
 	paid, err := r.table(ctx, paidTable, "")
 	if err != nil {
 		return err
 	}
 	stays, err := r.tableIn(ctx, stayTable, p.covers, "org_code", "stay_id", "discharge_date", "is_day_surgery", "tcm_fee", "tcm_patent_fee", "tcm_herb_fee")
+	if err != nil {
+		return err
+	}
+	decisions, err := r.tableIn(ctx, decisionTable, p.covers)
 	if err != nil {
 		return err
 	}
@@ -227,14 +235,20 @@ WITH paid AS (
 ),
 stay AS (SELECT org_code, stay_id, any_value(is_day_surgery) AS is_day_surgery,
         any_value(coalesce(tcm_fee, 0) + coalesce(tcm_patent_fee, 0) + coalesce(tcm_herb_fee, 0)) AS tcm
-    FROM %s WHERE discharge_date >= DATE %s AND discharge_date < DATE %s GROUP BY org_code, stay_id)
+    FROM %s WHERE discharge_date >= DATE %s AND discharge_date < DATE %s GROUP BY org_code, stay_id),
+decided AS (
+    SELECT org_code, stay_id, coalesce(bool_or(decision = 'SPECIAL'), false) AS special, max(bed_day_kind) FILTER (WHERE decision = 'BEDDAY') AS bed_day
+    FROM %s WHERE is_approved GROUP BY org_code, stay_id
+)
 SELECT g.stay_id, g.org_code, g.discharge_dept, g.doctor_id, g.discharge_date, g.group_code, g.status, g.los_days, g.weight, g.aux_factor,
-    paid.* EXCLUDE (org_code, stay_id), coalesce(stay.is_day_surgery, false) AS day_surgery, CAST(100 * stay.tcm AS BIGINT) AS tcm
+    paid.* EXCLUDE (org_code, stay_id), coalesce(stay.is_day_surgery, false) AS day_surgery, CAST(100 * stay.tcm AS BIGINT) AS tcm,
+    coalesce(decided.special, false) AS special, decided.bed_day
 FROM %s g JOIN paid ON paid.stay_id = g.stay_id AND paid.org_code = g.org_code LEFT JOIN stay ON stay.stay_id = g.stay_id AND stay.org_code = g.org_code
+LEFT JOIN decided ON decided.stay_id = g.stay_id AND decided.org_code = g.org_code
 ORDER BY g.org_code, g.discharge_date, g.stay_id`,
 		last("insutype"), last("insu_region_code"), last("cross_type"),
 		fen("sum(medfee_sumamt)"), fen("sum(fulamt_ownpay_amt)"), fen("sum(preselfpay_amt + overlmt_selfpay)"), fen("sum(coalesce(act_pay_dedc, 0))"), fen("sum(psn_part_amt)"),
-		fen("sum(fund_pay_sumamt - hifp_pay)"), fen("sum(hifp_pay)"), fen("sum(inscp_scp_amt)"), paid, stays, quote(p.From), quote(p.To), groups))
+		fen("sum(fund_pay_sumamt - hifp_pay)"), fen("sum(hifp_pay)"), fen("sum(inscp_scp_amt)"), paid, stays, quote(p.From), quote(p.To), decisions, groups))
 }
 
 // settled settles the cases of a span, into the temp tables bill_in (cases) and case_paid (what became of them).
@@ -329,7 +343,7 @@ func (r *reader) bills(ctx context.Context, m *Method) ([]settle.Case, error) {
 	offsite := r.offsite
 	var out []settle.Case
 	err := r.loader.Scan(ctx, `SELECT stay_id, org_code, discharge_date, insutype, cross_type, group_code, status, los_days, total, own, prior, dedc, person, other, booked, scope, day_surgery, tcm,
-    CAST(weight * 10000 AS BIGINT), CAST(aux_factor * 10000 AS BIGINT) FROM bill_in ORDER BY rowid`, func(b arrow.RecordBatch) error {
+    CAST(weight * 10000 AS BIGINT), CAST(aux_factor * 10000 AS BIGINT), special, bed_day FROM bill_in ORDER BY rowid`, func(b arrow.RecordBatch) error {
 		str := func(col int) func(i int) string {
 			a := b.Column(col).(*array.String) //nolint:forcetypeassert // as selected
 			return func(i int) string { return text(a, i) }
@@ -359,11 +373,13 @@ func (r *reader) bills(ctx context.Context, m *Method) ([]settle.Case, error) {
 		total, own, prior, dedc, person, other, booked, scope := fen(8), fen(9), fen(10), fen(11), fen(12), fen(13), fen(14), fen(15)
 		day := b.Column(16).(*array.Boolean) //nolint:forcetypeassert // as selected
 		tcm, weight, factor := fen(17), some(18), some(19)
+		special, bedDay := b.Column(20).(*array.Boolean), str(21) //nolint:forcetypeassert // as selected
 		for i := range int(b.NumRows()) {
 			c := settle.Case{
 				ID: strings.Clone(id(i)), Org: strings.Clone(org(i)), Level: translated(r.level, r.levels.on(org(i), date.Value(i))), Insurance: strings.Clone(translated(r.insure, insurance(i))),
 				Offsite: offsite[cross(i)], Group: strings.Clone(group(i)), Status: strings.Clone(status(i)), Total: total(i), LOS: decimal.NewFromInt32(los.Value(i)),
 				FullSelf: own(i), PriorSelf: prior(i), Deductible: dedc(i), Personal: person(i), Other: other(i), Booked: booked(i), DaySurgery: day.Value(i), AuxFactor: factor(i),
+				Special: special.Value(i), BedDay: strings.Clone(bedDay(i)),
 			}
 			if s := scope(i).Sub(c.Deductible); s.IsPositive() {
 				c.PolicyRatio = c.Booked.Div(s)
