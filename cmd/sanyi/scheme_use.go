@@ -48,8 +48,11 @@ asked with --scheme. docs/grouping.md has the whole file.`),
 						flag     string
 						to, from *string
 					}{
-						{"from", &g.From, &given.From}, {"to", &g.To, &given.To}, {"weights", &g.Weights, &given.Weights},
-						{"qy-mode", &g.QYMode, &given.QYMode}, {"invalid-principal-op", &g.InvalidOp, &given.InvalidOp},
+						{"from", &g.From, &given.From},
+						{"to", &g.To, &given.To},
+						{"weights", &g.Weights, &given.Weights},
+						{"qy-mode", &g.QYMode, &given.QYMode},
+						{"invalid-principal-op", &g.InvalidOp, &given.InvalidOp},
 					} {
 						if is(set.flag) {
 							*set.to = *set.from

@@ -102,8 +102,10 @@ func serveSame(t *testing.T, cases []sameCases, scopes map[string]string) (s ser
 func TestABenchmarkGivesNobodysCaseAway(t *testing.T) {
 	hysterectomy := []string{"68.4100"}
 	s, tokens := serveSame(t, []sameCases{
-		{org: "HA", day: "2021-06-08", dx: stroke, n: 1, fee: 31337}, {org: "HB", day: "2021-06-08", dx: stroke, n: 14, fee: 9000},
-		{org: "HA", day: "2021-06-08", dx: fibroid, ops: hysterectomy, n: 8, fee: 12000}, {org: "HB", day: "2021-06-09", dx: fibroid, ops: hysterectomy, n: 12, fee: 15000},
+		{org: "HA", day: "2021-06-08", dx: stroke, n: 1, fee: 31337},
+		{org: "HB", day: "2021-06-08", dx: stroke, n: 14, fee: 9000},
+		{org: "HA", day: "2021-06-08", dx: fibroid, ops: hysterectomy, n: 8, fee: 12000},
+		{org: "HB", day: "2021-06-09", dx: fibroid, ops: hysterectomy, n: 12, fee: 15000},
 		{org: "HC", day: "2021-06-10", dx: fibroid, ops: hysterectomy, n: 6, fee: 18000},
 	}, map[string]string{"HA": "org:HA", "HB": "org:HB", "HC": "org:HC", "commission": "whole", "city": "region:340100"})
 	const of = `{"indicators":["G010","G011","G012","G013","G014","G015","G054"],"period":"2021-06","by":["group_code","org_code"]`
@@ -159,8 +161,10 @@ func TestABenchmarkGivesNobodysCaseAway(t *testing.T) {
 // TestDeathsInLowRiskGroupsAreSeenByWhoMaySeeThem: they are few wherever all is well.
 func TestDeathsInLowRiskGroupsAreSeenByWhoMaySeeThem(t *testing.T) {
 	s, tokens := serveSame(t, []sameCases{
-		{org: "HA", day: "2021-06-08", dx: severe, n: 20, died: 5, fee: 9000}, {org: "HA", day: "2021-06-08", dx: stroke, n: 200, died: 2, fee: 9000},
-		{org: "HA", day: "2021-06-08", dx: fibroid, ops: []string{"68.4100"}, n: 40, died: 1, fee: 9000}, {org: "HA", day: "2021-06-08", dx: lens, n: 20, died: 1, fee: 9000},
+		{org: "HA", day: "2021-06-08", dx: severe, n: 20, died: 5, fee: 9000},
+		{org: "HA", day: "2021-06-08", dx: stroke, n: 200, died: 2, fee: 9000},
+		{org: "HA", day: "2021-06-08", dx: fibroid, ops: []string{"68.4100"}, n: 40, died: 1, fee: 9000},
+		{org: "HA", day: "2021-06-08", dx: lens, n: 20, died: 1, fee: 9000},
 		{org: "HB", day: "2021-06-08", dx: fibroid, n: 20, fee: 9000},
 	}, map[string]string{"HA": "org:HA", "HB": "org:HB", "commission": "whole"})
 	const question = `{"indicators":["G016","G037"],"period":"2021-06"}`

@@ -5,11 +5,18 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"encoding/csv"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/shopspring/decimal"
@@ -27,6 +34,7 @@ import (
 
 type settleFlags struct {
 	schemeFlags
+	format  string
 	params  []string
 	weights []string
 	kind    string
@@ -43,9 +51,10 @@ func settleCommand() *cobra.Command {
 		Use: "settle --params FILE [--params B] [FILE]", Args: cobra.MaximumNArgs(1),
 		Short: lang.Pick("DRG/DIP结算：逐例、按医院、清算、方案比较", "DRG and DIP settlement: by case, by hospital, yearly clearing, what-if"),
 		Long: lang.Pick("", `Settles grouped cases (NDJSON, one a line) by a parameter file of a region and year; docs/settlement.md describes both.
-  in    {id, org, level, insurance, group, status, total_fee, los_days, personal_pay, other_pay, fund_booked, …}
-        with --scheme also {sex, age_years, …, dx[], ops[]}: the case is grouped first
-  out   one object a case; with --by org one a hospital, cleared by the tiers of the parameter file where funds were booked
+  in    {id, org, level, insurance, group, status, total_fee, los_days, personal_pay, other_pay, fund_booked, …}, or CSV with these columns;
+        drg or dip may stand for group, as sanyi group writes them; with --scheme also {sex, age_years, …, dx[], ops[]}: the case is grouped first
+  out   one object a case; with --by org one a hospital, cleared by the tiers of the parameter file where funds were booked;
+        with --by insurance one a hospital and type of insurance, whose sums are those of the hospital
   two --params: by hospital, the difference and its parts volume, structure, price and by item, which sum to it exactly
   with --lake the cases of the lake, grouped by --scheme (an id, or a folder as ./mine; default: as the lake groups) and settled by --params (default: as the lake
   settles), year by year: nothing is published
@@ -57,14 +66,15 @@ Money comes and goes as decimal text or numbers; it is never rounded except as t
   echo '{"rw_from":"0.5765","rw_to":"0.7290","rate":"12252.70"}' | sanyi settle --kind whatif`,
 		RunE: f.run,
 	}
-	cmd.AddCommand(settleUseCommand())
+	cmd.AddCommand(settleUseCommand(), settleTableCommand())
 	f.register(cmd, true)
 	f.inLake.register(cmd)
 	flags := cmd.Flags()
 	flags.StringArrayVar(&f.params, "params", nil, lang.Pick("参数文件（YAML）；给两个则比较", "parameter file (YAML); two of them are compared"))
-	flags.StringArrayVar(&f.weights, "weights", nil, lang.Pick("支付表（CSV），与 --params 依次对应", "payment table (CSV: group,level,insurance,rw,mean,score,ref,coefficient,standard,low_limit,high_limit,flags), one for each --params or one for all"))
+	flags.StringArrayVar(&f.weights, "weights", nil, lang.Pick("支付表（CSV），与 --params 依次对应", "payment table (CSV: "+strings.Join(settle.WeightColumns, ",")+"; or as places publish them), one for each --params or one for all"))
 	flags.StringVar(&f.kind, "kind", "", lang.Pick("单个公式；list 列出", "one formula of the norms; list names them"))
-	flags.StringVar(&f.by, "by", "case", "case | org")
+	flags.StringVar(&f.by, "by", "case", "case | org | insurance")
+	flags.StringVar(&f.format, "in", "auto", lang.Pick("病例格式：ndjson、csv（默认按首字符判断）", "format of the cases: ndjson, csv; auto tells them apart by the first character"))
 	flags.StringVar(&f.casesB, "cases-b", "", lang.Pick("第二套参数使用的另一组病例", "other cases for the second parameter set"))
 	flags.BoolVar(&f.show, "show-national", false, lang.Pick("显示国家规范示例参数", "print the example parameter file of the national norms"))
 	return cmd
@@ -98,32 +108,41 @@ func (f *settleFlags) run(cmd *cobra.Command, args []string) error {
 	if len(f.params) == 0 {
 		return fault.New(fault.Usage, "--params is wanted (--show-national prints an example to start from)")
 	}
-	if f.by != "case" && f.by != "org" {
-		return fault.New(fault.Usage, "--by %q: case or org", f.by)
+	if !slices.Contains([]string{"case", "org", "insurance"}, f.by) {
+		return fault.New(fault.Usage, "--by %q: case, org or insurance", f.by)
+	}
+	if !slices.Contains([]string{"auto", "ndjson", "csv"}, f.format) {
+		return fault.New(fault.Usage, "--in %q: ndjson or csv", f.format)
+	}
+	if f.casesB != "" && len(params) < 2 { //nolint:mnd // two sides
+		return fault.New(fault.Usage, "--cases-b is for the second of two --params (give the same file twice where the rules are the same)")
 	}
 	f.pricing = params
-	cases, err := f.cases(in)
+	cases, err := f.cases(in, "cases")
 	if err != nil {
 		return err
 	}
 	if len(params) == 2 {
 		return f.compare(out, params, cases)
 	}
-	rows, err := params[0].Settle(cases)
+	rows, err := cases.settled(params[0])
 	if err != nil {
 		return err
 	}
+	switch f.by {
+	case "org":
+		return writeLines(out, params[0].Hospitals(rows))
+	case "insurance":
+		return writeLines(out, params[0].Funds(rows))
+	}
+	return writeLines(out, rows)
+}
+
+// writeLines writes one JSON object a line.
+func writeLines[R any](out io.Writer, rows []R) error {
 	w := bufio.NewWriter(out)
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
-	if f.by == "org" {
-		for _, h := range params[0].Hospitals(rows) {
-			if err := enc.Encode(h); err != nil {
-				return err
-			}
-		}
-		return w.Flush()
-	}
 	for i := range rows {
 		if err := enc.Encode(&rows[i]); err != nil {
 			return err
@@ -162,7 +181,8 @@ func (f *settleFlags) load() ([]*settle.Params, error) {
 			if err != nil {
 				return nil, err
 			}
-			p.AddWeights(rows, string(text))
+			sum := sha256.Sum256(text)
+			p.AddWeights(rows, hex.EncodeToString(sum[:])) // as in a lake, so that both name the same parameters alike
 		}
 		out = append(out, p)
 	}
@@ -171,7 +191,7 @@ func (f *settleFlags) load() ([]*settle.Params, error) {
 
 // eachLine calls do for every line that is not empty.
 func eachLine(in io.Reader, do func(n int, line []byte) error) error {
-	r := bufio.NewReader(in)
+	r := bufio.NewReader(in) // in itself, where it is one
 	for n := 1; ; n++ {
 		line, err := r.ReadBytes('\n')
 		if line = bytes.TrimSpace(line); len(line) > 0 {
@@ -200,8 +220,24 @@ func worksheets(out io.Writer, in io.Reader, p *settle.Params, kind string) erro
 	})
 }
 
+// settleCases are cases with the lines of the input on which they stand.
+type settleCases struct {
+	name  string
+	list  []settle.Case
+	lines []int
+}
+
+// settled settles them; a case without a price is named by its line.
+func (c *settleCases) settled(p *settle.Params) ([]settle.Row, error) {
+	rows, err := p.Settle(c.list)
+	if gap, ok := errors.AsType[*settle.GapError](err); ok {
+		return nil, fault.New(fault.Invalid, "%s: line %d: %w", c.name, c.lines[gap.Case], gap)
+	}
+	return rows, err
+}
+
 // cases reads cases, and groups them where a scheme is given.
-func (f *settleFlags) cases(in io.Reader) ([]settle.Case, error) {
+func (f *settleFlags) cases(in io.Reader, name string) (*settleCases, error) {
 	var using *stream.Scheme
 	if len(f.schemes) > 0 {
 		s, err := compileScheme(&f.schemeFlags, f.schemes[0], drg.Options{}, dip.Options{})
@@ -219,23 +255,123 @@ func (f *settleFlags) cases(in io.Reader) ([]settle.Case, error) {
 		}
 		using = &s
 	}
-	var out []settle.Case
-	err := eachLine(in, func(n int, line []byte) error {
-		var c settle.Case
-		if err := json.Unmarshal(line, &c); err != nil {
-			return fault.New(fault.Invalid, "cases: line %d: %s", n, stream.Plain(err))
-		}
+	out := &settleCases{name: name}
+	lines := bufio.NewReader(in)
+	each := eachLine
+	if f.format == "csv" || f.format == "auto" && startsCSV(lines) {
 		if using != nil {
-			r, err := using.One(line)
-			if err != nil {
-				return fault.New(fault.Invalid, "cases: line %d: %w", n, err)
-			}
-			c.Group, c.Status, c.Score, c.BaseCoef, c.AuxFactor = r.Group, r.Status, orOwn(r.Score, c.Score), orOwn(r.BaseCoef, c.BaseCoef), orOwn(r.Factor, c.AuxFactor)
+			return nil, fault.New(fault.Usage, "--scheme reads cases from NDJSON; sanyi group --in csv groups those of a CSV")
 		}
-		out = append(out, c)
+		each = eachCaseRow
+	}
+	err := each(lines, func(n int, line []byte) error {
+		c, err := settleCase(line, using)
+		if err != nil {
+			return fault.New(fault.Invalid, "%s: line %d: %w", name, n, err)
+		}
+		out.list, out.lines = append(out.list, *c), append(out.lines, n)
 		return nil
 	})
 	return out, err
+}
+
+// settleCase reads one case and groups it where there is a scheme. What a settlement cannot do without must be there: a
+// cost that is missing would be paid as a low one, a group that is missing by item.
+func settleCase(line []byte, using *stream.Scheme) (*settle.Case, error) {
+	var c struct {
+		settle.Case
+		Money *decimal.Decimal `json:"total_fee"`
+		DRG   string           `json:"drg"`
+		DIP   string           `json:"dip"`
+	}
+	if err := json.Unmarshal(line, &c); err != nil {
+		return nil, plainNumber(err)
+	}
+	if c.Money == nil {
+		return nil, errors.New("total_fee is wanted")
+	}
+	c.Total = *c.Money
+	c.Group = cmp.Or(c.Group, c.DRG, c.DIP)
+	if using != nil {
+		r, err := using.One(line)
+		if err != nil {
+			return nil, err
+		}
+		c.Group, c.Status, c.Score, c.BaseCoef, c.AuxFactor = r.Group, r.Status, orOwn(r.Score, c.Score), orOwn(r.BaseCoef, c.BaseCoef), orOwn(r.Factor, c.AuxFactor)
+	}
+	return &c.Case, c.Check()
+}
+
+// plainNumber says what is wrong with an object without what stands in it.
+func plainNumber(err error) error {
+	if strings.Contains(err.Error(), "decimal") {
+		return errors.New("a number is wanted where another text stands")
+	}
+	return stream.Plain(err)
+}
+
+// startsCSV looks for a first character that begins no object.
+func startsCSV(in *bufio.Reader) bool {
+	for n := 1; ; n++ {
+		seen, err := in.Peek(n)
+		if err != nil {
+			return false
+		}
+		if c := seen[n-1]; c != ' ' && c != '\t' && c != '\r' && c != '\n' {
+			return c != '{'
+		}
+	}
+}
+
+// eachCaseRow calls do for every row of a CSV, as an object whose names are those of the header. Empty cells are left out.
+func eachCaseRow(in io.Reader, do func(n int, line []byte) error) error {
+	r := csv.NewReader(in)
+	head, err := r.Read()
+	if err != nil {
+		return fault.New(fault.Invalid, "cases: line 1: %w", err)
+	}
+	head[0] = strings.TrimPrefix(head[0], "\ufeff")
+	known := settle.CaseColumns()
+	for i, h := range head {
+		head[i] = strings.TrimSpace(h)
+		if slices.Contains(head[:i], head[i]) {
+			return fault.New(fault.Invalid, "cases: line 1: column %q stands twice", head[i])
+		}
+		if _, ok := known[head[i]]; !ok && head[i] != "drg" && head[i] != "dip" {
+			return fault.New(fault.Invalid, "cases: line 1: column %q is none of %s", head[i], strings.Join(slices.Sorted(maps.Keys(known)), ", "))
+		}
+	}
+	for {
+		row, err := r.Read()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fault.New(fault.Invalid, "cases: %w", err)
+		}
+		n, _ := r.FieldPos(0)
+		object := map[string]any{}
+		for i, cell := range row {
+			switch cell = strings.TrimSpace(cell); {
+			case cell == "":
+			case known[head[i]] == "bool":
+				yes, err := strconv.ParseBool(cell)
+				if err != nil {
+					return fault.New(fault.Invalid, "cases: line %d: column %s: true or false is wanted", n, head[i])
+				}
+				object[head[i]] = yes
+			default:
+				object[head[i]] = cell
+			}
+		}
+		line, err := json.Marshal(object)
+		if err != nil {
+			return err
+		}
+		if err := do(n, line); err != nil {
+			return err
+		}
+	}
 }
 
 func orOwn(found, own *decimal.Decimal) *decimal.Decimal {
@@ -246,33 +382,26 @@ func orOwn(found, own *decimal.Decimal) *decimal.Decimal {
 }
 
 // compare settles both ways and decomposes the difference by hospital.
-func (f *settleFlags) compare(out io.Writer, params []*settle.Params, cases []settle.Case) error {
+func (f *settleFlags) compare(out io.Writer, params []*settle.Params, cases *settleCases) error {
 	other := cases
 	if f.casesB != "" {
 		in, err := os.Open(f.casesB)
 		if err != nil {
 			return fault.Wrap(fault.NotFound, err)
 		}
-		other, err = f.cases(in)
+		other, err = f.cases(in, "cases-b")
 		_ = in.Close()
 		if err != nil {
 			return err
 		}
 	}
-	a, err := params[0].Settle(cases)
+	a, err := cases.settled(params[0])
 	if err != nil {
 		return err
 	}
-	b, err := params[1].Settle(other)
+	b, err := other.settled(params[1])
 	if err != nil {
 		return err
 	}
-	enc := json.NewEncoder(out)
-	enc.SetEscapeHTML(false)
-	for _, c := range settle.Compare(settle.Parts(a), settle.Parts(b)) {
-		if err := enc.Encode(c); err != nil {
-			return err
-		}
-	}
-	return nil
+	return writeLines(out, settle.Compare(settle.Parts(a), settle.Parts(b)))
 }

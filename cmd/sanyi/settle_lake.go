@@ -207,8 +207,11 @@ publication keeps them up to date. Of a set that is there already, what is not g
 						flag     string
 						to, from *string
 					}{
-						{"scheme", &s.Scheme, &given.Scheme}, {"params", &s.Params, &given.Params}, {"weights", &s.Weights, &given.Weights},
-						{"from", &s.From, &given.From}, {"to", &s.To, &given.To},
+						{"scheme", &s.Scheme, &given.Scheme},
+						{"params", &s.Params, &given.Params},
+						{"weights", &s.Weights, &given.Weights},
+						{"from", &s.From, &given.From},
+						{"to", &s.To, &given.To},
 					} {
 						if is(set.flag) {
 							*set.to = *set.from

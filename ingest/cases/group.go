@@ -477,8 +477,11 @@ func (r *results) hand(ctx context.Context, l *duckdb.Loader) error {
 	columns := []arrow.Array{r.keys.NewArray(), r.numbers.NewArray(), r.diagnoses.NewArray(), r.operations.NewArray(), r.surgeons.NewArray()}
 	n := int64(columns[0].Len())
 	batch := array.NewRecordBatch(arrow.NewSchema([]arrow.Field{
-		{Name: "key", Type: arrow.BinaryTypes.String}, {Name: "outcome", Type: arrow.PrimitiveTypes.Int32}, {Name: "diag_cnt", Type: arrow.PrimitiveTypes.Int32},
-		{Name: "proc_cnt", Type: arrow.PrimitiveTypes.Int32}, {Name: "surgeon", Type: arrow.BinaryTypes.String, Nullable: true},
+		{Name: "key", Type: arrow.BinaryTypes.String},
+		{Name: "outcome", Type: arrow.PrimitiveTypes.Int32},
+		{Name: "diag_cnt", Type: arrow.PrimitiveTypes.Int32},
+		{Name: "proc_cnt", Type: arrow.PrimitiveTypes.Int32},
+		{Name: "surgeon", Type: arrow.BinaryTypes.String, Nullable: true},
 	}, nil), columns, n)
 	for _, c := range columns {
 		c.Release()

@@ -1,7 +1,9 @@
 package settle
 
 import (
+	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -36,6 +38,53 @@ type Case struct {
 	Score       *dec   `json:"score"`     // DIP: of the catalogue, where the payment table has none
 	BaseCoef    *dec   `json:"base_coef"` // DIP: fixed coefficient of a basic disease
 	Ref         *dec   `json:"ref_cost"`
+}
+
+// CaseColumns are the names of a case's fields, with the kind of each.
+func CaseColumns() map[string]string {
+	out := map[string]string{}
+	t := reflect.TypeFor[Case]()
+	for field := range t.Fields() {
+		kind := "text"
+		switch f := field; {
+		case f.Type.Kind() == reflect.Bool:
+			kind = "bool"
+		case f.Type == reflect.TypeFor[dec](), f.Type == reflect.TypeFor[*dec]():
+			kind = "number"
+		}
+		out[field.Tag.Get("json")] = kind
+	}
+	return out
+}
+
+// Check looks for what would be settled wrongly without a word: a status or a class of off-site care that there is not,
+// a grouped case without its group, a share above 1, numbers without sense.
+func (c *Case) Check() error {
+	switch {
+	case !slices.Contains([]string{"", statusOK, "0000", "QY", "UNGROUPED"}, c.Status):
+		return errors.New("status: one of OK, 0000, QY, UNGROUPED is wanted")
+	case !slices.Contains([]string{"", inProvince, crossProvince}, c.Offsite):
+		return fmt.Errorf("offsite: %s, %s or nothing is wanted", inProvince, crossProvince)
+	case c.Group == "" && (c.Status == "" || c.Status == statusOK) && c.BedDay == "":
+		return errors.New("group is wanted (or drg, dip; or --scheme groups the case)")
+	case c.TCMShare.IsNegative() || c.TCMShare.GreaterThan(one):
+		return errors.New("tcm_share: a share from 0 to 1 is wanted")
+	case c.PolicyRatio.IsNegative() || c.PolicyRatio.GreaterThan(one):
+		return errors.New("policy_ratio: a share from 0 to 1 is wanted")
+	case c.LOS.IsNegative():
+		return errors.New("los_days: a number from 0 on is wanted")
+	}
+	v := reflect.ValueOf(c).Elem()
+	for i := range v.NumField() {
+		d, ok := reflect.TypeAssert[dec](v.Field(i))
+		if some, is := reflect.TypeAssert[*dec](v.Field(i)); is && some != nil {
+			d, ok = *some, true
+		}
+		if ok && !sensible(d) {
+			return fmt.Errorf("%s: a number of a sensible size is wanted", v.Type().Field(i).Tag.Get("json"))
+		}
+	}
+	return nil
 }
 
 // Row is what a case comes to. Points are the points law's, or the DIP score with all factors.
@@ -85,15 +134,15 @@ func (p *Params) SettleAll(cases []Case) ([]Row, error) {
 	return p.settle(cases, true)
 }
 
-// Gap is what the parameters lack for a case, or what is wrong with the case itself.
-type Gap struct {
+// GapError is what the parameters lack for a case, or what is wrong with the case itself.
+type GapError struct {
 	Case   int    // its place in the input, from 0
 	Reason string // a word for it
 	Others int    // how many more cases lack something
 	text   string
 }
 
-func (g *Gap) Error() string {
+func (g *GapError) Error() string {
 	if g.Others > 0 {
 		return fmt.Sprintf("%s (%d more cases have no price)", g.text, g.Others)
 	}
@@ -101,7 +150,7 @@ func (g *Gap) Error() string {
 }
 
 func gap(reason, format string, args ...any) error {
-	return &Gap{Reason: reason, text: fmt.Sprintf(format, args...)}
+	return &GapError{Reason: reason, text: fmt.Sprintf(format, args...)}
 }
 
 func (p *Params) settle(cases []Case, all bool) ([]Row, error) {
@@ -112,9 +161,9 @@ func (p *Params) settle(cases []Case, all bool) ([]Row, error) {
 		return nil, fault.New(fault.Invalid, "parameters %s: all_mean is wanted: base points are the mean of a group over that of all cases", p.ID)
 	}
 	rows := make([]Row, len(cases))
-	var first *Gap
+	var first *GapError
 	missing := func(i int, err error) {
-		r, g := &rows[i], err.(*Gap) //nolint:forcetypeassert,errorlint // of gap, above
+		r, g := &rows[i], err.(*GapError) //nolint:forcetypeassert,errorlint // of gap, above
 		r.Tier, r.Method, r.Points, r.byItem = TierUnpriced, TierUnpriced+":"+g.Reason, nil, false
 		r.Standard, r.CaseStandard, r.Excess, r.Ratio = decimal.Zero, decimal.Zero, decimal.Zero, decimal.Zero
 		if first == nil {
@@ -159,12 +208,12 @@ func (p *Params) first(c *Case) (Row, error) {
 		r.Tier, r.Method = TierShadow, "shadow"
 		return r, nil
 	case "item":
-		return byItem(r, TierExcluded, "offsite"), nil
+		return p.byItem(r, TierExcluded, "offsite"), nil
 	}
 	for _, e := range p.Exclusions {
 		// A stay paid by the day is a long one: only a rule that names bed-day cases takes it.
 		if e.takes(c) && (c.BedDay == "" || e.BedDay) {
-			return byItem(r, TierExcluded, e.ID), nil
+			return p.byItem(r, TierExcluded, e.ID), nil
 		}
 	}
 	if c.BedDay != "" {
@@ -181,7 +230,7 @@ func (p *Params) first(c *Case) (Row, error) {
 		}
 	}
 	if has(r.w, FlagUnstable) || has(r.w, FlagItem) {
-		return byItem(r, TierExcluded, "group"), nil
+		return p.byItem(r, TierExcluded, "group"), nil
 	}
 	r.Coefficient = p.coefficientOf(&r)
 	var err error
@@ -226,9 +275,10 @@ func (p *Params) offsite(kind string) string {
 	return how
 }
 
-func byItem(r Row, tier, method string) Row {
+func (p *Params) byItem(r Row, tier, method string) Row {
 	r.Tier, r.Method = tier, "item:"+method
-	r.Standard, r.CaseStandard = r.Total, r.Total
+	r.Standard = p.Rounding.money(r.Total)
+	r.CaseStandard = r.Standard
 	return r
 }
 
@@ -282,7 +332,7 @@ func (p *Params) ungrouped(r Row) (Row, error) {
 	case "refuse":
 		r.Tier, r.Method = TierUngrouped, "refuse"
 	default:
-		r = byItem(r, TierUngrouped, "ungrouped")
+		r = p.byItem(r, TierUngrouped, "ungrouped")
 	}
 	return r, nil
 }
@@ -359,12 +409,12 @@ func (p *Params) byRate(r *Row) error {
 			r.Excess = p.Rounding.money(r.Total.Sub(r.limit()))
 			r.CaseStandard, r.Method = r.Standard.Add(r.Excess), "excess"
 		case "item":
-			r.CaseStandard, r.Method = r.Total, "item:high"
+			r.CaseStandard, r.Method = p.Rounding.money(r.Total), "item:high"
 		}
 		r.byItem = p.High.Method == "excess" || p.High.Method == "item"
 	case TierLow:
 		if p.Low.Method != TierNormal {
-			r.CaseStandard, r.Method = r.Total, "actual"
+			r.CaseStandard, r.Method = p.Rounding.money(r.Total), "actual"
 		}
 	}
 	return nil
@@ -508,7 +558,7 @@ const uplift = "uplift"
 func (p *Params) special(r *Row) {
 	priced := r.Tier == TierNormal || r.Tier == TierHigh || r.Tier == TierLow
 	if p.Special.Method != uplift || !priced {
-		*r = byItem(*r, TierSpecial, "special_case")
+		*r = p.byItem(*r, TierSpecial, "special_case")
 		r.Points, r.byItem, r.Excess, r.Review = nil, false, decimal.Zero, false
 		return
 	}
@@ -533,15 +583,18 @@ func (h High) amount(r *Row) dec {
 	return r.Total.Sub(r.over())
 }
 
-// over is what a case is compared with: its standard, or before points have a value the mean of its group.
+// over is what a case is compared with: its standard, or before points have a value the mean of its group or its
+// reference. Where there is nothing to compare with it is the cost itself: nobody's excess.
 func (r *Row) over() dec {
 	switch {
-	case r.Points != nil && r.w != nil && r.w.Mean != nil:
+	case r.Points == nil || r.days:
+		return r.Standard
+	case r.w != nil && r.w.Mean != nil && r.ref.IsZero():
 		return r.w.Mean.Decimal
-	case r.Points != nil:
+	case r.ref.IsPositive():
 		return r.ref
 	}
-	return r.Standard
+	return r.Total
 }
 
 // volume pays the cases of a group whose number is capped (总量控制) the share of the cap in their number.
@@ -724,8 +777,13 @@ func (h *Hospital) add(f *Hospital) {
 	h.Cases += f.Cases
 	h.High, h.Low, h.Ungrouped, h.Unpriced = h.High+f.High, h.Low+f.Low, h.Ungrouped+f.Ungrouped, h.Unpriced+f.Unpriced
 	for _, sum := range []struct{ to, more *dec }{
-		{&h.Weight, &f.Weight}, {&h.Total, &f.Total}, {&h.Standard, &f.Standard}, {&h.FundDue, &f.FundDue}, {&h.Booked, &f.Booked},
-		{&h.Settlement, &f.Settlement}, {&h.Deposit, &f.Deposit},
+		{&h.Weight, &f.Weight},
+		{&h.Total, &f.Total},
+		{&h.Standard, &f.Standard},
+		{&h.FundDue, &f.FundDue},
+		{&h.Booked, &f.Booked},
+		{&h.Settlement, &f.Settlement},
+		{&h.Deposit, &f.Deposit},
 	} {
 		*sum.to = sum.to.Add(*sum.more)
 	}

@@ -104,7 +104,7 @@ func yamlFault(name string, err error) error {
 		m = strings.TrimPrefix(m, "yaml: ")
 		if key, ok := strings.CutPrefix(m, "field "); ok {
 			if key, _, ok = strings.Cut(key, " not found in type"); ok {
-				m = fmt.Sprintf("%s: no such key; docs/settlement.md lists those there are", key)
+				m = key + ": no such key; docs/settlement.md lists those there are"
 			}
 		}
 		out = append(out, fmt.Errorf("%s:%s: %s", name, line, m))

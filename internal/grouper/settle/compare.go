@@ -56,7 +56,7 @@ func (p *Part) add(o *Part) {
 // case, or has no weight, is paid by item: both are zero. The excess of a high case is paid beside its weight.
 func (r *Row) byWeight() (weight, paid dec) {
 	weight = r.weight()
-	if weight.IsZero() || r.Tier == TierUnpriced || r.Method == "actual" || r.Method == "ratio" || strings.HasPrefix(r.Method, "item:") {
+	if weight.IsZero() || r.Tier == TierUnpriced || strings.HasPrefix(r.Method, "actual") || r.Method == "ratio" || strings.HasPrefix(r.Method, "item:") {
 		return decimal.Zero, decimal.Zero
 	}
 	if r.Points == nil { // excess points are points: a fund's value is of all of them
@@ -122,8 +122,15 @@ func Compare(a, b []Part) []Change {
 		out = append(out, c)
 		all.CasesA, all.CasesB = all.CasesA+c.CasesA, all.CasesB+c.CasesB
 		for _, sum := range []struct{ to, more *dec }{
-			{&all.AmountA, &c.AmountA}, {&all.AmountB, &c.AmountB}, {&all.Difference, &c.Difference},
-			{&all.Volume, &c.Volume}, {&all.Structure, &c.Structure}, {&all.Price, &c.Price}, {&all.ByItem, &c.ByItem}, {&weights[0], &w[0]}, {&weights[1], &w[1]},
+			{&all.AmountA, &c.AmountA},
+			{&all.AmountB, &c.AmountB},
+			{&all.Difference, &c.Difference},
+			{&all.Volume, &c.Volume},
+			{&all.Structure, &c.Structure},
+			{&all.Price, &c.Price},
+			{&all.ByItem, &c.ByItem},
+			{&weights[0], &w[0]},
+			{&weights[1], &w[1]},
 		} {
 			*sum.to = sum.to.Add(*sum.more)
 		}

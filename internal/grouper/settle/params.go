@@ -32,10 +32,14 @@ func (n *Num) UnmarshalYAML(node *yaml.Node) error {
 // number reads a decimal of a size that money, weights and shares have: 1e999999 would fill the memory at the first sum.
 func number(text string) (decimal.Decimal, error) {
 	d, err := decimal.NewFromString(text)
-	if err == nil && (d.Exponent() > mostExponent || d.Exponent() < -mostExponent || d.NumDigits() > mostDigits) {
+	if err == nil && !sensible(d) {
 		err = errors.New("a number of a sensible size is wanted")
 	}
 	return d, err
+}
+
+func sensible(d decimal.Decimal) bool {
+	return d.Exponent() <= mostExponent && d.Exponent() >= -mostExponent && d.NumDigits() <= mostDigits
 }
 
 const (
