@@ -117,6 +117,9 @@ func (f *settleFlags) run(cmd *cobra.Command, args []string) error {
 	if f.casesB != "" && len(params) < 2 { //nolint:mnd // two sides
 		return fault.New(fault.Usage, "--cases-b is for the second of two --params (give the same file twice where the rules are the same)")
 	}
+	if len(f.schemes) > 1 {
+		return fault.New(fault.Usage, "--scheme: a file's cases are grouped by one scheme; group them by the other with sanyi group and give the result as --cases-b, or compare schemes in a lake (--lake)")
+	}
 	f.pricing = params
 	cases, err := f.cases(in, "cases")
 	if err != nil {
