@@ -501,6 +501,9 @@ fund_formula: {formula: B, negative: zero}
 	is("withdrawn", "normal 10000.00 standard")
 	decide("2025-04-03", "HA", "BEDDAY", "true", "psychiatry")
 	is("paid by the day", "bed_day 300.00 bed_day")
+	if got := w.read(t, 0, "SELECT coalesce(weight::VARCHAR, 'none') FROM %s", "fact_case_settle"); !slices.Equal(got, []string{"none"}) {
+		t.Errorf("a stay paid by the day has weight %q, want none", got)
+	}
 }
 
 // TestWhatAWeightRestsOnIsFollowed: a hospital that gets another level gets its level's weights, in the publication that

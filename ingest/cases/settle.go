@@ -428,7 +428,10 @@ func handRows(ctx context.Context, l *duckdb.Loader, cases []settle.Case, rows [
 	for i := range rows {
 		r, c := &rows[i], &cases[i]
 		weight := r.RW
-		if r.Points != nil {
+		switch {
+		case r.Tier == settle.TierBedDay: // points of days are no weight of a group
+			weight = nil
+		case r.Points != nil:
 			weight = r.Points
 		}
 		b.Field(0).(*array.Int64Builder).Append(int64(i)) //nolint:forcetypeassert // made above
