@@ -19,29 +19,54 @@ import (
 // Check reads grouping.yaml and everything that it names: a fault there must be told before a night is read, not after.
 // Warnings are what is allowed and may surprise.
 func Check(ctx context.Context, l *lake.Lake) (warnings []string, err error) {
-	if err := present(ctx, l); err != nil {
-		return nil, err
-	}
-	c, err := ReadConfig(l.Dir())
+	_, warnings, err = checked(ctx, l)
+	return warnings, err
+}
+
+// rules are what a lake groups and settles by, compiled.
+type rules struct {
+	config  *Config
+	methods []*Method
+	prices  map[string]*pricing // by the id of the settlement
+}
+
+// readRules reads and compiles grouping.yaml and everything that it names.
+func readRules(dir string) (*rules, error) {
+	c, err := ReadConfig(dir)
 	if err != nil {
 		return nil, err
 	}
-	methods, err := c.Methods(l.Dir())
-	if err != nil {
+	out := &rules{config: c, prices: map[string]*pricing{}}
+	if out.methods, err = c.Methods(dir); err != nil {
 		return nil, err
 	}
 	for i := range c.Settlements {
 		s := &c.Settlements[i]
-		p, err := c.params(l.Dir(), s)
-		if err != nil {
+		if out.prices[s.ID], err = c.params(dir, s); err != nil {
 			return nil, err
 		}
-		m := methods[c.find(s.Scheme)]
-		if err := Fits(p.params, m.Scheme, m.Kind); err != nil {
-			return nil, fault.New(fault.Invalid, "settlement %s: %w", s.ID, err)
+	}
+	return out, nil
+}
+
+// checked is Check, with what it read.
+func checked(ctx context.Context, l *lake.Lake) (*rules, []string, error) {
+	if err := present(ctx, l); err != nil {
+		return nil, nil, err
+	}
+	by, err := readRules(l.Dir())
+	if err != nil {
+		return nil, nil, err
+	}
+	c := by.config
+	for i := range c.Settlements {
+		s := &c.Settlements[i]
+		m := by.methods[c.find(s.Scheme)]
+		if err := Fits(by.prices[s.ID].params, m.Scheme, m.Kind); err != nil {
+			return nil, nil, fault.New(fault.Invalid, "settlement %s: %w", s.ID, err)
 		}
 	}
-	return c.surprises(methods), nil
+	return by, c.surprises(by.methods), nil
 }
 
 // present refuses a lake whose file went away: to group by nothing from now on is a decision, a lost file is none.

@@ -39,6 +39,8 @@ type Job struct {
 	Now     time.Time // written as _ingested_at
 	Logger  *slog.Logger
 	All     bool // every month anew, not only those that the publication touches
+
+	by *rules // what was read under the writer's lock; nil = to be read
 }
 
 // Report is what a derivation did.
@@ -55,10 +57,8 @@ type Report struct {
 type deriver struct {
 	Job
 	reader
-	config  *Config
-	methods []*Method
-	prices  map[string]*pricing // by the id of the settlement
-	report  *Report
+	rules
+	report *Report
 }
 
 // put writes the rows of a query as a month's file of a derived table, and adds it to the publication.
@@ -90,10 +90,14 @@ func (r *reader) write(ctx context.Context, t *schema.Table, query, path string)
 //
 // Its rows carry the delivery id cases.<month>.p<publication>, so that the table equation accounts for them.
 func Derive(ctx context.Context, job Job) (*Report, error) {
-	config, err := ReadConfig(job.Lake.Dir())
-	if err != nil {
-		return nil, err
+	by := job.by
+	if by == nil {
+		var err error
+		if by, err = readRules(job.Lake.Dir()); err != nil {
+			return nil, err
+		}
 	}
+	config := by.config
 	held, err := job.Staging.Files(ctx, groupTable)
 	if err != nil {
 		return nil, err
@@ -106,14 +110,11 @@ func Derive(ctx context.Context, job Job) (*Report, error) {
 		job.Logger = slog.New(slog.DiscardHandler)
 	}
 	d := &deriver{
-		Job: job, config: config, report: report, prices: map[string]*pricing{},
+		Job: job, rules: *by, report: report,
 		reader: reader{
 			loader: job.Loader, set: job.Set, files: job.Staging.Plan, level: config.Levels, insure: config.Insurance, offsite: config.Offsite,
 			now: job.Now, publication: job.Staging.Publication(),
 		},
-	}
-	if d.methods, err = config.Methods(job.Lake.Dir()); err != nil {
-		return nil, err
 	}
 	changed, err := d.define(ctx)
 	if err != nil {
@@ -155,14 +156,8 @@ func (d *deriver) define(ctx context.Context) (changed bool, err error) {
 	for _, m := range d.methods {
 		now[[2]string{groupingDefinition, m.Scheme}] = m.Text
 	}
-	for i := range d.config.Settlements {
-		s := &d.config.Settlements[i]
-		p, err := d.config.params(d.Lake.Dir(), s)
-		if err != nil {
-			return false, err
-		}
-		d.prices[s.ID] = p
-		now[[2]string{settlementDefinition, s.ID}] = p.text
+	for id, p := range d.prices {
+		now[[2]string{settlementDefinition, id}] = p.text
 	}
 	for k, text := range now {
 		d.Staging.Definition(k[0], k[1], text)

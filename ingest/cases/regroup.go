@@ -56,7 +56,7 @@ func Regroup(ctx context.Context, l *lake.Lake, set *schema.Set, opts Options) (
 			}
 		}()
 	}
-	warnings, err := Check(ctx, l)
+	by, warnings, err := checked(ctx, l)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -75,7 +75,7 @@ func Regroup(ctx context.Context, l *lake.Lake, set *schema.Set, opts Options) (
 	}
 	defer func() { err = errors.Join(err, loader.Close()) }()
 	now := opts.Now.In(schema.Location())
-	report, err = Derive(ctx, Job{Lake: l, Staging: staging, Loader: loader, Set: set, Now: now, Logger: opts.Logger, All: true})
+	report, err = Derive(ctx, Job{Lake: l, Staging: staging, Loader: loader, Set: set, Now: now, Logger: opts.Logger, All: true, by: by})
 	if err != nil {
 		return nil, 0, err
 	}
