@@ -73,8 +73,7 @@ func weighed(ctx context.Context, l *lake.Lake, set *schema.Set, req WeighReques
 	if req.Scheme != "" {
 		which = "g.scheme = " + quote(req.Scheme)
 	}
-	orgs, err := r.table(ctx, orgTable, "")
-	if err != nil {
+	if err := r.readLevels(ctx); err != nil {
 		return err
 	}
 	days := between("g.discharge_date", req.From, req.To)
@@ -91,13 +90,12 @@ func weighed(ctx context.Context, l *lake.Lake, set *schema.Set, req WeighReques
 			return err
 		}
 		fen := func(expr string) string { return "CAST(100 * (" + expr + ") AS BIGINT)" }
-		err = loader.Scan(ctx, fmt.Sprintf(`WITH org AS (SELECT org_code, arg_max(org_level, valid_from) AS org_level FROM %s GROUP BY org_code),
-parts AS (SELECT org_code, stay_id, any_value(%s) AS medical, any_value(%s) AS nursing, any_value(%s) AS tech, any_value(%s) AS drug, any_value(%s) AS admin FROM %s GROUP BY org_code, stay_id)
-SELECT year(g.discharge_date)::INTEGER, g.org_code, org.org_level, g.insutype, g.group_code, g.adrg, g.status, %s, g.los_days, medical, nursing, tech, drug, admin
-FROM %s g LEFT JOIN org ON org.org_code = g.org_code LEFT JOIN parts ON parts.org_code = g.org_code AND parts.stay_id = g.stay_id WHERE %s AND %s`,
-			orgs, fen("coalesce(treat_fee, 0) + coalesce(rehab_fee, 0) + coalesce(tcm_fee, 0) + coalesce(general_service_fee, 0) - coalesce(nursing_fee, 0)"), fen("coalesce(nursing_fee, 0)"),
+		err = loader.Scan(ctx, fmt.Sprintf(`WITH parts AS (SELECT org_code, stay_id, any_value(%s) AS medical, any_value(%s) AS nursing, any_value(%s) AS tech, any_value(%s) AS drug, any_value(%s) AS admin FROM %s GROUP BY org_code, stay_id)
+SELECT g.discharge_date, g.org_code, g.insutype, g.group_code, g.adrg, g.status, %s, g.los_days, medical, nursing, tech, drug, admin
+FROM %s g LEFT JOIN parts ON parts.org_code = g.org_code AND parts.stay_id = g.stay_id WHERE %s AND %s`,
+			fen("coalesce(treat_fee, 0) + coalesce(rehab_fee, 0) + coalesce(tcm_fee, 0) + coalesce(general_service_fee, 0) - coalesce(nursing_fee, 0)"), fen("coalesce(nursing_fee, 0)"),
 			fen("coalesce(diag_fee, 0)"), fen("coalesce(drug_fee, 0) + coalesce(blood_fee, 0) + coalesce(material_fee, 0)"), fen("coalesce(other_fee, 0)"), stays,
-			fen("g.total_fee"), groups, which, days), func(b arrow.RecordBatch) error { return weighBatch(b, config, yield) })
+			fen("g.total_fee"), groups, which, days), func(b arrow.RecordBatch) error { return weighBatch(b, config, r.levels, yield) })
 		if err != nil {
 			if errors.Is(err, errEnough) {
 				return err
@@ -109,22 +107,23 @@ FROM %s g LEFT JOIN org ON org.org_code = g.org_code LEFT JOIN parts ON parts.or
 }
 
 // weighBatch hands the rows of a batch on.
-func weighBatch(b arrow.RecordBatch, config *Config, yield func(weigh.Case) bool) error {
-	year, los := b.Column(0).(*array.Int32), b.Column(8).(*array.Int32) //nolint:forcetypeassert // as selected
-	cost := b.Column(7).(*array.Int64)                                  //nolint:forcetypeassert // as selected
-	var texts [6]*array.String
+func weighBatch(b arrow.RecordBatch, config *Config, levels orgLevels, yield func(weigh.Case) bool) error {
+	date, los := b.Column(0).(*array.Date32), b.Column(7).(*array.Int32) //nolint:forcetypeassert // as selected
+	cost := b.Column(6).(*array.Int64)                                   //nolint:forcetypeassert // as selected
+	var texts [5]*array.String
 	for i := range texts {
 		texts[i] = b.Column(i + 1).(*array.String) //nolint:forcetypeassert // as selected
 	}
 	var parts [weigh.PartCount]*array.Int64
 	for i := range parts {
-		parts[i] = b.Column(i + 9).(*array.Int64) //nolint:forcetypeassert // as selected
+		parts[i] = b.Column(i + 8).(*array.Int64) //nolint:forcetypeassert // as selected
 	}
 	for i := range int(b.NumRows()) {
+		org := strings.Clone(text(texts[0], i))
 		c := weigh.Case{
-			Year: int(year.Value(i)), Org: strings.Clone(text(texts[0], i)), Level: strings.Clone(translated(config.Levels, text(texts[1], i))),
-			Insurance: strings.Clone(translated(config.Insurance, text(texts[2], i))), Group: strings.Clone(text(texts[3], i)), ADRG: strings.Clone(text(texts[4], i)),
-			Status: strings.Clone(text(texts[5], i)), Cost: cost.Value(i), LOS: float64(los.Value(i)), Parts: &[weigh.PartCount]int64{},
+			Year: date.Value(i).ToTime().Year(), Org: org, Level: translated(config.Levels, levels.on(org, date.Value(i))),
+			Insurance: strings.Clone(translated(config.Insurance, text(texts[1], i))), Group: strings.Clone(text(texts[2], i)), ADRG: strings.Clone(text(texts[3], i)),
+			Status: strings.Clone(text(texts[4], i)), Cost: cost.Value(i), LOS: float64(los.Value(i)), Parts: &[weigh.PartCount]int64{},
 		}
 		for j, p := range parts {
 			c.Parts[j] = p.Value(i)

@@ -637,20 +637,9 @@ func (out *ScenarioResult) add(p priced, rows []settle.Row) {
 			continue
 		}
 		o := &out.Hospitals[at]
-		o.Cases, o.High, o.Low, o.Ungrouped, o.Unpriced = o.Cases+h.Cases, o.High+h.High, o.Low+h.Low, o.Ungrouped+h.Ungrouped, o.Unpriced+h.Unpriced
-		o.Weight, o.Total, o.Standard, o.FundDue = o.Weight.Add(h.Weight), o.Total.Add(h.Total), o.Standard.Add(h.Standard), o.FundDue.Add(h.FundDue)
-		o.Booked, o.Settlement, o.Deposit = o.Booked.Add(h.Booked), o.Settlement.Add(h.Settlement), o.Deposit.Add(h.Deposit)
+		o.Add(&h)
 		if o.FundDue.IsPositive() {
 			o.Ratio = o.Booked.DivRound(o.FundDue, 4) //nolint:mnd // as a ratio is shown
-		}
-		if o.Returned == nil {
-			o.Returned = h.Returned
-		} else if h.Returned != nil {
-			both := o.Returned.Add(*h.Returned)
-			o.Returned = &both
-		}
-		if o.Tier != h.Tier {
-			o.Tier = "" // of years that were cleared in different tiers
 		}
 	}
 	slices.SortFunc(out.Hospitals, func(a, b settle.Hospital) int { return strings.Compare(a.Org, b.Org) })

@@ -63,36 +63,16 @@ type Coded struct {
 
 // Code looks the codes of a case up once. buffers of into are used again.
 func (g *Grouper) Code(c *Case, into *Coded) {
-	into.Case = *c
-	into.dx, into.op, into.poa, into.flags = into.dx[:0], into.op[:0], into.poa[:0], 0
+	into.Begin(c)
 	for i, code := range c.Dx {
-		if code == "" {
-			continue
-		}
-		id := g.dx.find(code)
-		if id == 0 {
-			if normalise(code) == "" {
-				continue
-			}
-			into.flags |= DxUnknown
-		}
-		into.dx = append(into.dx, id)
+		poa := byte(0)
 		if i < len(c.PresentOnAd) {
-			into.poa = append(into.poa, c.PresentOnAd[i])
+			poa = c.PresentOnAd[i]
 		}
+		into.AddDx(g.DxCode(code), poa)
 	}
 	for _, code := range c.Ops {
-		if code == "" {
-			continue
-		}
-		id := g.op.find(code)
-		if id == 0 {
-			if normalise(code) == "" {
-				continue
-			}
-			into.flags |= OpUnknown
-		}
-		into.op = append(into.op, id)
+		into.AddOp(g.OpCode(code))
 	}
 }
 

@@ -742,7 +742,7 @@ func (p *Params) Hospitals(rows []Row) []Hospital {
 	var out []Hospital
 	for _, f := range p.Funds(rows) {
 		if n := len(out); n > 0 && out[n-1].Org == f.Org {
-			out[n-1].add(&f)
+			out[n-1].Add(&f)
 			continue
 		}
 		f.Insurance = ""
@@ -772,8 +772,9 @@ func (p *Params) Funds(rows []Row) []Hospital {
 	return out
 }
 
-// add puts another type of insurance of the same hospital beside the first.
-func (h *Hospital) add(f *Hospital) {
+// Add puts another part of the same hospital beside the first: another type of insurance, another year. A tier that is
+// not that of both is none. Ratio stays as it was.
+func (h *Hospital) Add(f *Hospital) {
 	h.Cases += f.Cases
 	h.High, h.Low, h.Ungrouped, h.Unpriced = h.High+f.High, h.Low+f.Low, h.Ungrouped+f.Ungrouped, h.Unpriced+f.Unpriced
 	for _, sum := range []struct{ to, more *dec }{
@@ -787,7 +788,10 @@ func (h *Hospital) add(f *Hospital) {
 	} {
 		*sum.to = sum.to.Add(*sum.more)
 	}
-	if h.Returned != nil {
+	switch {
+	case h.Returned == nil:
+		h.Returned = f.Returned
+	case f.Returned != nil:
 		both := h.Returned.Add(*f.Returned)
 		h.Returned = &both
 	}
